@@ -1,0 +1,47 @@
+import type { Plan } from '../core/plan.ts';
+import type { Key, KubeObject, ObjectRef, ResourceKind } from './object.ts';
+
+/** The last known objects of one kind. Readers never change what they get. */
+export interface ReadStore {
+  get(key: Key): KubeObject | undefined;
+  /** The objects whose controller owner has this uid. */
+  ownedBy(uid: string): readonly KubeObject[];
+  list(namespace?: string): readonly KubeObject[];
+}
+
+/** The stores a controller asked for in `owns` and `watches`, and that of its own kind. */
+export type ReadStores = (kind: ResourceKind) => ReadStore;
+
+/** An owned object that the API server, or the rule never to apply over what is not ours, refused. */
+export interface Refusal {
+  ref: ObjectRef;
+  /** `NameConflict`, or the reason of the API server's Status, such as `Invalid` or `Forbidden`. */
+  reason: string;
+  message: string;
+}
+
+/** A kind whose events make a controller look at some of its own keys again. */
+export interface Watch {
+  kind: ResourceKind;
+  /** Narrows what is listed and kept. */
+  labelSelector?: string;
+  /** The keys to look at again; for a changed object it is asked for both the old and the new. */
+  keysOf(object: KubeObject): Key[];
+}
+
+/** One controller: what it looks at, and the pure decision it takes. The rest is `controller.ts`. */
+export interface Definition<Observed, Status> {
+  /** For logs, metrics and field managers. */
+  name: string;
+  kind: ResourceKind;
+  /** Kinds whose objects carry a controller reference to ours; their events map to the owner's key. */
+  owns: { kind: ResourceKind; labelSelector?: string }[];
+  watches: Watch[];
+  /** Reads stores only. Undefined: the object is gone, and owner references collect the rest. */
+  observe(key: Key, stores: ReadStores, refusals: readonly Refusal[]): Observed | undefined;
+  /** Pure but for `now`, which is given. */
+  render(observed: Observed, now: Date): Plan<Status>;
+  /** The owner within what was observed, and the owned objects in it. */
+  ownerOf(observed: Observed): KubeObject;
+  childrenOf(observed: Observed): readonly KubeObject[];
+}

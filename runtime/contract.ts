@@ -1,0 +1,149 @@
+/**
+ * What the operator writes and the runtime reads, and what the runtime reports and the operator reads: the only file
+ * that both import. Nothing here does anything.
+ */
+
+/** Ports of a serving pod. The Service maps 80 to `http` and 9000 to `grpc`. */
+export const ports = {
+  /** Open Inference Protocol over REST. */
+  http: 8080,
+  /** Open Inference Protocol over gRPC. */
+  grpc: 9000,
+  /** Probes, metrics and the report; never behind the Service. */
+  admin: 8081,
+} as const;
+
+/** Paths on the admin port. */
+export const adminPaths = {
+  live: '/livez',
+  ready: '/readyz',
+  metrics: '/metrics',
+  report: '/report',
+} as const;
+
+/** Environment variables of a serving pod. Durations are whole milliseconds, booleans `true` or `false`. */
+export const servingEnv = {
+  /** The model's name in URLs: the ModelDeployment's name. */
+  modelName: 'MODELYARD_MODEL_NAME',
+  modelUri: 'MODELYARD_MODEL_URI',
+  /** Optional, `sha256:HEX`. */
+  modelDigest: 'MODELYARD_MODEL_DIGEST',
+  task: 'MODELYARD_TASK',
+  batchMaxSize: 'MODELYARD_BATCH_MAX_SIZE',
+  batchMaxDelayMs: 'MODELYARD_BATCH_MAX_DELAY_MS',
+  queueMaxLength: 'MODELYARD_QUEUE_MAX_LENGTH',
+  timeoutMs: 'MODELYARD_TIMEOUT_MS',
+  warmup: 'MODELYARD_WARMUP',
+  /** `cpu` or `cuda`: the ONNX Runtime execution provider. */
+  executionProvider: 'MODELYARD_EXECUTION_PROVIDER',
+  /** Optional. */
+  s3Endpoint: 'MODELYARD_S3_ENDPOINT',
+  /** Optional. */
+  s3Region: 'MODELYARD_S3_REGION',
+  /** Optional: PEM certificates to trust beside the public ones. */
+  storageCa: 'MODELYARD_STORAGE_CA',
+  /** Comma-separated CIDRs of private address ranges that a model URI may name. */
+  storageAllowedCidrs: 'MODELYARD_STORAGE_ALLOWED_CIDRS',
+  /** Where content-addressed models are kept. */
+  cacheDir: 'MODELYARD_CACHE_DIR',
+  /** Where the volume of a `pvc://` URI is mounted. */
+  volumesDir: 'MODELYARD_VOLUMES_DIR',
+  /** A folder that may hold the pin file; see `pinFile`. */
+  pinDir: 'MODELYARD_PIN_DIR',
+  /** The address to listen on: the pod's own. */
+  podIp: 'POD_IP',
+  podName: 'POD_NAME',
+  /** How long a pod that was told to stop goes on accepting, while its endpoint is withdrawn. */
+  drainDelayMs: 'MODELYARD_DRAIN_DELAY_MS',
+  logLevel: 'MODELYARD_LOG_LEVEL',
+  /** `file` URIs are for laptops: `true` there, absent on a cluster. */
+  allowFileUris: 'MODELYARD_ALLOW_FILE_URIS',
+} as const;
+
+/** Keys of the Secret that `credentialsSecretRef` names, which are also the variables they arrive in. */
+export const credentialKeys = {
+  s3: { required: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'], optional: ['AWS_SESSION_TOKEN'] },
+  http: { required: ['HTTP_AUTHORIZATION'], optional: [] },
+} as const;
+
+/** The key of the ConfigMap that `caConfigMapRef` names. */
+export const caConfigMapKey = 'ca.crt';
+
+/** Folders in a serving container. */
+export const paths = {
+  cache: '/modelyard/cache',
+  volumes: '/modelyard/volumes',
+  pin: '/modelyard/pin',
+} as const;
+
+/**
+ * The file in `pinDir` that pins content loaded by another replica: JSON of `{ [uri]: "sha256:HEX" }`. The kubelet
+ * renews it without restarting the pod, so pinning is no rollout.
+ */
+export const pinFile = 'digests.json';
+
+/** Exit codes of the serving process. */
+export const exitCodes = {
+  ok: 0,
+  /** A bug: an error nobody expected. */
+  bug: 1,
+  /** The environment does not make a configuration. */
+  badConfiguration: 64,
+} as const;
+
+/** How long a pod that was told to stop goes on accepting. */
+export const drainDelayMs = 5_000;
+
+/** Data types as the Open Inference Protocol names them. */
+export type DataType =
+  | 'BOOL' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64' | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'FP16' | 'FP32' | 'FP64' | 'BYTES';
+
+export interface TensorSignature {
+  name: string;
+  dataType: DataType;
+  /** -1 is dynamic. */
+  shape: number[];
+}
+
+/** Why a model does not serve, in the words of a condition's reason. */
+export type FaultReason =
+  | 'ModelNotFound'
+  | 'DigestMismatch'
+  | 'AccessDenied'
+  | 'AddressNotAllowed'
+  | 'StorageUnavailable'
+  | 'ArchiveRefused'
+  | 'InvalidModel'
+  | 'UnsupportedModel'
+  | 'AcceleratorUnavailable'
+  | 'OutOfMemory'
+  | 'ModelCrashed'
+  | 'LoadTimeout';
+
+export interface Fault {
+  reason: FaultReason;
+  /** What happened and what to do about it; no stack, no path of the container. */
+  message: string;
+  /** True where the same spec may still succeed: the runtime goes on trying. */
+  retrying: boolean;
+}
+
+/** `GET /report` on the admin port. */
+export interface ServingReport {
+  version: 1;
+  kind: 'Serving';
+  podName: string;
+  model: {
+    uri: string;
+    phase: 'Resolving' | 'Downloading' | 'Loading' | 'WarmingUp' | 'Ready' | 'Failed' | 'Draining';
+    /** Known once the content was read. */
+    digest?: string;
+    /** Of a download. */
+    bytesDone?: number;
+    /** Of a download, where the source says. */
+    bytesTotal?: number;
+    inputs?: TensorSignature[];
+    outputs?: TensorSignature[];
+    fault?: Fault;
+  };
+}
