@@ -115,7 +115,11 @@ async function addFile(pack: tar.Pack, { path, from, mode }: LayerFile): Promise
 }
 
 /** `body`: bytes, or the file that holds them. */
-async function add(pack: tar.Pack, header: tar.HeaderArgument, body?: Buffer | string): Promise<void> {
+async function add(
+  pack: tar.Pack,
+  header: Partial<tar.Header> & Pick<tar.Header, 'name'>,
+  body?: Buffer | string,
+): Promise<void> {
   const full = { uid: 0, gid: 0, mtime: epoch, ...header };
   if (typeof body !== 'string') {
     await new Promise<void>((resolve, reject) => {
