@@ -1,0 +1,351 @@
+/** ModelDeployment, generated from crds/ by `npm run generate`; change it there. */
+import type { KubeObject } from '../kube/object.ts';
+
+/**
+ * What to serve and how.
+ */
+export interface ModelDeploymentSpec {
+  /**
+   * Which model, where it lies and what it does.
+   */
+  model: {
+    /**
+     * Where the model lies: s3://BUCKET/KEY, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder.
+     */
+    uri?: string;
+    /**
+     * The newest accepted version of a lineage that TrainingJobs write (output.modelName).
+     */
+    trained?: {
+      /**
+       * The lineage's name.
+       */
+      name: string;
+      /**
+       * Pins one version of the lineage instead of following the newest.
+       */
+      digest?: string;
+    };
+    /**
+     * How to reach the model's storage.
+     */
+    storage?: {
+      /**
+       * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.
+       */
+      credentialsSecretRef?: {
+        /**
+         * The Secret's name.
+         */
+        name: string;
+      };
+      /**
+       * The S3 endpoint, for storage other than AWS, such as http://minio.storage.svc:9000.
+       */
+      endpoint?: string;
+      /**
+       * The S3 region.
+       */
+      region?: string;
+      /**
+       * A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.
+       */
+      caConfigMapRef?: {
+        /**
+         * The ConfigMap's name.
+         */
+        name: string;
+      };
+    };
+    /**
+     * The only content to accept, sha256:HEX. Absent, the first content that is loaded is pinned.
+     */
+    digest?: string;
+    /**
+     * What the model does. Tensor serves any ONNX model as raw tensors.
+     */
+    task:
+      | 'Tensor'
+      | 'Tabular'
+      | 'TextClassification'
+      | 'TokenClassification'
+      | 'FeatureExtraction'
+      | 'TextGeneration'
+      | 'ImageClassification'
+      | 'SpeechRecognition';
+  };
+  /**
+   * How many pods serve the model.
+   */
+  replicas: number;
+  /**
+   * The device each pod gets. Absent, the model runs on the CPU.
+   */
+  accelerator?: {
+    /**
+     * The extended resource's name, such as nvidia.com/gpu.
+     */
+    resource: string;
+    /**
+     * How many of them each pod gets.
+     */
+    count: number;
+  };
+  /**
+   * Compute resources of the runtime container, as in any container.
+   */
+  resources?: {
+    /**
+     * What the scheduler sets aside.
+     */
+    requests?: {
+      [k: string]: number | string;
+    };
+    /**
+     * What the container may use at most.
+     */
+    limits?: {
+      [k: string]: number | string;
+    };
+  };
+  /**
+   * A ServiceAccount to run as, instead of one of its own. No token is mounted either way.
+   */
+  serviceAccountName?: string;
+  /**
+   * How requests are answered.
+   */
+  serving: {
+    /**
+     * Requests that wait together run together, where the model's first dimension is dynamic.
+     */
+    batching: {
+      /**
+       * How many requests one run may hold; 1 turns batching off.
+       */
+      maxSize: number;
+      /**
+       * How long a request may wait for others while the model is idle.
+       */
+      maxDelay: string;
+    };
+    /**
+     * The requests that wait for the model.
+     */
+    queue: {
+      /**
+       * Beyond it a request is refused at once with 429 and Retry-After.
+       */
+      maxLength: number;
+    };
+    /**
+     * The longest a request may take, from its arrival to its answer. A run that exceeds it is killed.
+     */
+    timeout: string;
+    /**
+     * Run the model once on zeros before the pod is ready.
+     */
+    warmup: boolean;
+  };
+  /**
+   * Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.
+   */
+  podTemplate?: {
+    /**
+     * Labels and annotations to add to the pods.
+     */
+    metadata?: {
+      /**
+       * Labels to add; those of Modelyard cannot be replaced.
+       */
+      labels?: {
+        [k: string]: string;
+      };
+      /**
+       * Annotations to add.
+       */
+      annotations?: {
+        [k: string]: string;
+      };
+    };
+    /**
+     * Labels a node must carry.
+     */
+    nodeSelector?: {
+      [k: string]: string;
+    };
+    /**
+     * Taints the pods tolerate.
+     */
+    tolerations?: {
+      key?: string;
+      operator?: 'Exists' | 'Equal';
+      value?: string;
+      effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+      tolerationSeconds?: number;
+    }[];
+    /**
+     * Node and pod affinity, as in any pod.
+     */
+    affinity?: {
+      [k: string]: unknown;
+    };
+    /**
+     * How the pods spread over the nodes; without a labelSelector, the deployment's own pods are meant.
+     */
+    topologySpreadConstraints?: {
+      maxSkew: number;
+      topologyKey: string;
+      whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway';
+      labelSelector?: {
+        [k: string]: unknown;
+      };
+    }[];
+    /**
+     * The pods' priority class.
+     */
+    priorityClassName?: string;
+    /**
+     * The container runtime to use, such as nvidia.
+     */
+    runtimeClassName?: string;
+    /**
+     * The scheduler to use.
+     */
+    schedulerName?: string;
+    /**
+     * Secrets for the registry that holds the runtime's image.
+     */
+    imagePullSecrets?: {
+      name: string;
+    }[];
+    /**
+     * The identities the pods run under; all must be other than root.
+     */
+    securityContext?: {
+      runAsUser?: number;
+      runAsGroup?: number;
+      fsGroup?: number;
+      supplementalGroups?: number[];
+    };
+    /**
+     * Volumes to add to the pods.
+     */
+    volumes?: {
+      name: string;
+      configMap?: {
+        name: string;
+        optional?: boolean;
+      };
+      secret?: {
+        secretName: string;
+        optional?: boolean;
+      };
+      emptyDir?: {
+        sizeLimit?: string;
+      };
+      persistentVolumeClaim?: {
+        claimName: string;
+        readOnly?: boolean;
+      };
+    }[];
+    /**
+     * Where the runtime container sees those volumes.
+     */
+    volumeMounts?: {
+      name: string;
+      mountPath: string;
+      subPath?: string;
+      readOnly?: boolean;
+    }[];
+  };
+}
+
+/**
+ * What is, as the operator last saw it.
+ */
+export interface ModelDeploymentStatus {
+  /**
+   * The generation of the spec that this status speaks of.
+   */
+  observedGeneration?: number;
+  /**
+   * Pods that exist.
+   */
+  replicas?: number;
+  /**
+   * Pods that answer requests.
+   */
+  readyReplicas?: number;
+  /**
+   * The pods, as a label selector, for the scale subresource.
+   */
+  selector?: string;
+  /**
+   * The hash of everything that shapes a pod; a new one is a rolling update.
+   */
+  revision?: string;
+  /**
+   * Where the model answers inside the cluster.
+   */
+  url?: string;
+  /**
+   * The model as resolved and pinned.
+   */
+  model?: {
+    /**
+     * Where it was loaded from.
+     */
+    uri?: string;
+    /**
+     * Its content, sha256:HEX.
+     */
+    digest?: string;
+    /**
+     * The tensors it takes.
+     */
+    inputs?: {
+      name: string;
+      /**
+       * As the Open Inference Protocol names it, such as FP32.
+       */
+      dataType: string;
+      /**
+       * Dimensions; -1 is dynamic.
+       */
+      shape: number[];
+    }[];
+    /**
+     * The tensors it gives.
+     */
+    outputs?: {
+      name: string;
+      /**
+       * As the Open Inference Protocol names it, such as FP32.
+       */
+      dataType: string;
+      /**
+       * Dimensions; -1 is dynamic.
+       */
+      shape: number[];
+    }[];
+  };
+  /**
+   * Ready, Progressing and ModelResolved, each with the reason and what to do about it.
+   */
+  conditions?: {
+    type: string;
+    status: 'True' | 'False' | 'Unknown';
+    observedGeneration?: number;
+    lastTransitionTime: string;
+    reason: string;
+    message: string;
+  }[];
+}
+
+export type ModelDeployment = KubeObject & {
+  apiVersion: 'modelyard.dev/v1alpha1';
+  kind: 'ModelDeployment';
+  spec: ModelDeploymentSpec;
+  status?: ModelDeploymentStatus;
+};
