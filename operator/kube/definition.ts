@@ -29,6 +29,21 @@ export interface Watch {
   keysOf(object: KubeObject): Key[];
 }
 
+/**
+ * Something that `observe` reads beside the stores, such as what pods report. It runs on the leader, while the workers do.
+ * Rejecting is a bug: it is logged and the source runs again.
+ */
+export interface Source {
+  /** For logs. */
+  name: string;
+  /**
+   * Runs until `signal` aborts.
+   *
+   * @param lookAgain asks for another reconcile of a key; cheap, and harmless where nothing changed
+   */
+  run(stores: ReadStores, lookAgain: (key: Key) => void, signal: AbortSignal): Promise<void>;
+}
+
 /** One controller: what it looks at, and the pure decision it takes. The rest is `controller.ts`. */
 export interface Definition<Observed, Status> {
   /** For logs, metrics and field managers. */
@@ -37,7 +52,8 @@ export interface Definition<Observed, Status> {
   /** Kinds whose objects carry a controller reference to ours; their events map to the owner's key. */
   owns: { kind: ResourceKind; labelSelector?: string }[];
   watches: Watch[];
-  /** Reads stores only. Undefined: the object is gone, and owner references collect the rest. */
+  sources?: Source[];
+  /** Reads stores, and what its sources keep; no network. Undefined: the object is gone, and owner references collect the rest. */
   observe(key: Key, stores: ReadStores, refusals: readonly Refusal[]): Observed | undefined;
   /** Pure but for `now`, which is given. */
   render(observed: Observed, now: Date): Plan<Status>;
