@@ -1,0 +1,55 @@
+import type { Fault } from './contract.ts';
+
+/** What became of a request that has no answer. REST and gRPC each map these to their own status. */
+export type RequestErrorCode =
+  | 'InvalidArgument'
+  | 'NotFound'
+  | 'MethodNotAllowed'
+  | 'TooLarge'
+  | 'UnsupportedMediaType'
+  | 'QueueFull'
+  | 'NotReady'
+  | 'ModelCrashed'
+  | 'DeadlineExceeded'
+  | 'Cancelled'
+  | 'ModelFailed';
+
+/** An error whose message may be shown to the client: it names fields, never paths of the container. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError';
+  readonly code: RequestErrorCode;
+  /** Where waiting helps: how long, in whole seconds. */
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: RequestErrorCode, message: string, retryAfterSeconds?: number) {
+    super(message);
+    this.code = code;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+export const invalid = (message: string): RequestError => new RequestError('InvalidArgument', message);
+
+/** Why a model does not serve; travels to the operator in the report. */
+export class ModelFault extends Error {
+  override readonly name = 'ModelFault';
+  readonly code = 'ModelFault';
+  readonly fault: Fault;
+
+  constructor(fault: Fault) {
+    super(fault.message);
+    this.fault = fault;
+  }
+}
+
+/** The environment does not make a configuration: the process exits with `exitCodes.badConfiguration`. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly code = 'BadConfiguration';
+}
+
+/** The other end of a model process's socket does not speak our frames. */
+export class ProtocolError extends Error {
+  override readonly name = 'ProtocolError';
+  readonly code = 'ProtocolError';
+}

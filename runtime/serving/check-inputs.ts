@@ -1,0 +1,96 @@
+import type { TensorSignature } from '../contract.ts';
+import { invalid } from '../errors.ts';
+import { elementCount, elementSize, splitBytes, type Tensor } from './tensor.ts';
+
+/** No tensor of a request may have more dimensions. */
+export const maxRank = 32;
+
+/** The shape of a request's tensor, checked before anything is allocated for it. `path` names it in errors. */
+export function checkShape(value: unknown, path: string): number[] {
+  if (!Array.isArray(value)) throw invalid(`${path}: must be an array of whole numbers`);
+  if (value.length > maxRank) throw invalid(`${path}: has ${value.length} dimensions; at most ${maxRank} are allowed`);
+  return value.map((dimension: unknown, index) => {
+    if (typeof dimension !== 'number' || !Number.isSafeInteger(dimension) || dimension < 0) {
+      throw invalid(`${path}[${index}]: must be a whole number of at least 0`);
+    }
+    return dimension;
+  });
+}
+
+/** The number of elements of a checked shape; refuses what no request of `maxBytes` can carry. */
+export function checkElementCount(
+  shape: readonly number[],
+  bytesPerElement: number,
+  maxBytes: number,
+  path: string,
+): number {
+  const count = elementCount(shape);
+  if (count * BigInt(bytesPerElement) > BigInt(maxBytes)) {
+    throw invalid(`${path}: ${count} elements are more than a request can hold`);
+  }
+  return Number(count);
+}
+
+/**
+ * Everything that ONNX Runtime would accept in silence or refuse with words of its own: unknown, missing or repeated
+ * inputs, another type, another shape, data that does not fill the shape.
+ */
+export function checkInputs(inputs: readonly Tensor[], signature: readonly TensorSignature[]): void {
+  const seen = new Set<string>();
+  inputs.forEach((input, index) => {
+    const path = `inputs[${index}]`;
+    const expected = signature.find(({ name }) => name === input.name);
+    if (!expected) {
+      const known = signature.map(({ name }) => JSON.stringify(name)).join(', ');
+      throw invalid(
+        `${path}.name: the model has no input ${JSON.stringify(input.name.slice(0, 200))}; its inputs are ${known}`,
+      );
+    }
+    if (seen.has(input.name)) throw invalid(`${path}.name: ${JSON.stringify(input.name)} is given twice`);
+    seen.add(input.name);
+    if (input.dataType !== expected.dataType) {
+      throw invalid(`${path}.datatype: ${JSON.stringify(input.name)} is ${expected.dataType}, not ${input.dataType}`);
+    }
+    checkAgainst(input, expected, path);
+    checkData(input, path);
+  });
+  const missing = signature.find(({ name }) => !seen.has(name));
+  if (missing) throw invalid(`inputs: ${JSON.stringify(missing.name)} is missing`);
+}
+
+/** ONNX Runtime reports a scalar and an unknown rank alike as an empty shape, so an empty one admits every shape. */
+function checkAgainst(input: Tensor, expected: TensorSignature, path: string): void {
+  if (expected.shape.length === 0) return;
+  const fits =
+    input.shape.length === expected.shape.length &&
+    expected.shape.every((dimension, axis) => dimension === -1 || dimension === input.shape[axis]);
+  if (!fits) {
+    const shown = JSON.stringify(expected.shape);
+    throw invalid(
+      `${path}.shape: ${JSON.stringify(input.name)} takes ${shown} (-1 is any), not ${JSON.stringify(input.shape)}`,
+    );
+  }
+}
+
+function checkData(input: Tensor, path: string): void {
+  const count = elementCount(input.shape);
+  if (input.dataType === 'BYTES') {
+    const elements = splitBytes(input.data);
+    if (!elements) throw invalid(`${path}.data: a BYTES element's length reaches beyond the data`);
+    if (BigInt(elements.length) !== count) {
+      throw invalid(
+        `${path}.data: has ${elements.length} elements where the shape ${JSON.stringify(input.shape)} needs ${count}`,
+      );
+    }
+    return;
+  }
+  const size = elementSize[input.dataType];
+  if (count * BigInt(size) !== BigInt(input.data.byteLength)) {
+    throw invalid(
+      `${path}.data: has ${input.data.byteLength} bytes where ${input.dataType} of the shape ${JSON.stringify(input.shape)} needs ${count * BigInt(size)}`,
+    );
+  }
+  if (input.dataType === 'BOOL' && input.data.some((byte) => byte > 1)) {
+    throw invalid(`${path}.data: a BOOL is 0 or 1`);
+  }
+}

@@ -1,0 +1,159 @@
+import type { DataType } from '../contract.ts';
+import { invalid } from '../errors.ts';
+import { fromHalfBits, toHalfBits } from './half.ts';
+import { elementSize, joinBytes, splitBytes, type Tensor } from './tensor.ts';
+
+/**
+ * Elements between JSON and the raw encoding. JSON has no NaN and no infinity: they are the strings "NaN", "Infinity"
+ * and "-Infinity", as in protobuf's JSON, both ways. Nothing is rounded in silence but the last bits of FP16 and FP32.
+ */
+
+type Put = (view: DataView, offset: number, value: unknown, path: string) => void;
+
+const integer = (low: number, high: number, write: (view: DataView, offset: number, value: number) => void): Put => {
+  return (view, offset, value, path) => {
+    if (typeof value !== 'number' || !Number.isInteger(value)) throw invalid(`${path}: must be a whole number`);
+    if (value < low || value > high) throw invalid(`${path}: must be between ${low} and ${high}`);
+    write(view, offset, value);
+  };
+};
+
+const bigInteger = (low: bigint, high: bigint, write: (view: DataView, offset: number, value: bigint) => void): Put => {
+  return (view, offset, value, path) => {
+    if (typeof value !== 'bigint' && !Number.isInteger(value)) throw invalid(`${path}: must be a whole number`);
+    const exact = BigInt(value as bigint | number);
+    if (exact < low || exact > high) throw invalid(`${path}: must be between ${low} and ${high}`);
+    write(view, offset, exact);
+  };
+};
+
+const special: Readonly<Record<string, number>> = { NaN, Infinity: Infinity, '-Infinity': -Infinity };
+
+const float = (largest: number, write: (view: DataView, offset: number, value: number) => void): Put => {
+  return (view, offset, value, path) => {
+    if (typeof value === 'string' && Object.hasOwn(special, value)) {
+      write(view, offset, special[value] ?? NaN);
+      return;
+    }
+    if (typeof value !== 'number' && typeof value !== 'bigint') throw invalid(`${path}: must be a number`);
+    const number = Number(value);
+    if (Math.abs(number) > largest) throw invalid(`${path}: must be between -${largest} and ${largest}`);
+    write(view, offset, number);
+  };
+};
+
+const boolean: Put = (view, offset, value, path) => {
+  if (typeof value !== 'boolean') throw invalid(`${path}: must be true or false`);
+  view.setUint8(offset, value ? 1 : 0);
+};
+
+const puts: Readonly<Record<Exclude<DataType, 'BYTES'>, Put>> = {
+  BOOL: boolean,
+  UINT8: integer(0, 0xff, (view, offset, value) => view.setUint8(offset, value)),
+  UINT16: integer(0, 0xffff, (view, offset, value) => view.setUint16(offset, value, true)),
+  UINT32: integer(0, 0xffff_ffff, (view, offset, value) => view.setUint32(offset, value, true)),
+  UINT64: bigInteger(0n, 2n ** 64n - 1n, (view, offset, value) => view.setBigUint64(offset, value, true)),
+  INT8: integer(-0x80, 0x7f, (view, offset, value) => view.setInt8(offset, value)),
+  INT16: integer(-0x8000, 0x7fff, (view, offset, value) => view.setInt16(offset, value, true)),
+  INT32: integer(-0x8000_0000, 0x7fff_ffff, (view, offset, value) => view.setInt32(offset, value, true)),
+  INT64: bigInteger(-(2n ** 63n), 2n ** 63n - 1n, (view, offset, value) => view.setBigInt64(offset, value, true)),
+  FP16: float(65504, (view, offset, value) => view.setUint16(offset, toHalfBits(value), true)),
+  FP32: float(3.4028234663852886e38, (view, offset, value) => view.setFloat32(offset, value, true)),
+  FP64: float(Number.MAX_VALUE, (view, offset, value) => view.setFloat64(offset, value, true)),
+};
+
+/** Flat, or nested as the shape says. `count` is the product of `shape`. Throws RequestError that names the element. */
+export function encodeElements(
+  values: unknown,
+  dataType: DataType,
+  shape: readonly number[],
+  count: number,
+  path: string,
+): Uint8Array {
+  if (!Array.isArray(values)) throw invalid(`${path}: must be an array`);
+  const nested = Array.isArray(values[0]);
+  if (dataType === 'BYTES') {
+    const strings: Uint8Array[] = [];
+    visit(values, nested ? shape : [count], path, (value, at) => strings.push(encodeString(value, at)));
+    return joinBytes(strings);
+  }
+  const [put, size] = [puts[dataType], elementSize[dataType]];
+  const data = new Uint8Array(count * size);
+  const view = new DataView(data.buffer);
+  if (!nested) {
+    checkLength(values, count, path);
+    for (let index = 0; index < count; index++) put(view, index * size, values[index], path);
+    return data;
+  }
+  let offset = 0;
+  visit(values, shape, path, (value, at) => {
+    put(view, offset, value, at);
+    offset += size;
+  });
+  return data;
+}
+
+function visit(
+  values: unknown,
+  shape: readonly number[],
+  path: string,
+  leaf: (value: unknown, path: string) => void,
+): void {
+  const [length, ...rest] = shape;
+  if (length === undefined) {
+    leaf(values, path);
+    return;
+  }
+  if (!Array.isArray(values)) throw invalid(`${path}: must be an array of ${length}`);
+  checkLength(values, length, path);
+  values.forEach((value, index) => visit(value, rest, `${path}[${index}]`, leaf));
+}
+
+function checkLength(values: unknown[], length: number, path: string): void {
+  if (values.length !== length) throw invalid(`${path}: has ${values.length} elements where the shape needs ${length}`);
+}
+
+function encodeString(value: unknown, path: string): Uint8Array {
+  if (typeof value !== 'string' || !value.isWellFormed()) throw invalid(`${path}: must be a string of valid Unicode`);
+  return Buffer.from(value);
+}
+
+/** The elements as JSON texts, in row-major order. */
+export function jsonElements({ dataType, data }: Tensor): string[] {
+  if (dataType === 'BYTES')
+    return (splitBytes(data) ?? []).map((element) => JSON.stringify(Buffer.from(element).toString()));
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const [read, size] = [gets[dataType], elementSize[dataType]];
+  return Array.from({ length: data.byteLength / size }, (_, index) => read(view, index * size));
+}
+
+type Get = (view: DataView, offset: number) => string;
+
+const floatText = (value: number): string =>
+  Number.isFinite(value) ? (Object.is(value, -0) ? '-0' : String(value)) : JSON.stringify(String(value));
+
+const gets: Readonly<Record<Exclude<DataType, 'BYTES'>, Get>> = {
+  BOOL: (view, offset) => (view.getUint8(offset) === 0 ? 'false' : 'true'),
+  UINT8: (view, offset) => String(view.getUint8(offset)),
+  UINT16: (view, offset) => String(view.getUint16(offset, true)),
+  UINT32: (view, offset) => String(view.getUint32(offset, true)),
+  UINT64: (view, offset) => String(view.getBigUint64(offset, true)),
+  INT8: (view, offset) => String(view.getInt8(offset)),
+  INT16: (view, offset) => String(view.getInt16(offset, true)),
+  INT32: (view, offset) => String(view.getInt32(offset, true)),
+  INT64: (view, offset) => String(view.getBigInt64(offset, true)),
+  FP16: (view, offset) => floatText(fromHalfBits(view.getUint16(offset, true))),
+  FP32: (view, offset) => floatText(view.getFloat32(offset, true)),
+  FP64: (view, offset) => floatText(view.getFloat64(offset, true)),
+};
+
+/** The tensor as JSON, nested as its shape. */
+export function nestedJson(tensor: Tensor): string {
+  const elements = jsonElements(tensor);
+  let index = 0;
+  const write = ([length, ...rest]: readonly number[]): string => {
+    if (length === undefined) return elements[index++] ?? 'null';
+    return `[${Array.from({ length }, () => write(rest)).join()}]`;
+  };
+  return write(tensor.shape);
+}

@@ -1,0 +1,50 @@
+import { invalid } from '../errors.ts';
+
+type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
+
+/** Keys that reach an object's prototype where code merges objects; nothing of ours needs them. */
+const forbiddenKey =
+  /"(?:_|\\u005[fF]){2}(?:p|\\u0070)(?:r|\\u0072)(?:o|\\u006[fF])(?:t|\\u0074)(?:o|\\u006[fF])(?:_|\\u005[fF]){2}"\s*:/;
+const longInteger = /(?<![.\d])\d{16,}(?![.\deE])/;
+
+/**
+ * A request's JSON. Integers that a double cannot hold come as bigint, exactly; all others as number. Throws
+ * RequestError for what is not UTF-8, not JSON, nested too deeply to be read, or names a prototype.
+ */
+export function parseJson(body: Uint8Array, path = 'body'): unknown {
+  const text = decodeUtf8(body, path);
+  if (forbiddenKey.test(text)) throw invalid(`${path}: the key "__proto__" is not allowed`);
+  try {
+    return longInteger.test(text) ? parseExactly(text) : (JSON.parse(text) as unknown);
+  } catch (error) {
+    const reason = error instanceof RangeError ? 'nested too deeply' : 'not valid JSON';
+    throw invalid(`${path}: ${reason}${error instanceof SyntaxError ? position(error) : ''}`);
+  }
+}
+
+function decodeUtf8(body: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch {
+    throw invalid(`${path}: not valid UTF-8`);
+  }
+}
+
+const parse = JSON.parse as (text: string, reviver: Reviver) => unknown;
+
+/** The longest 64-bit integer has 20 characters; longer ones stay inexact and fail every range check. */
+function parseExactly(text: string): unknown {
+  return parse(text, (_key, value, { source }) => {
+    const inexact = typeof value === 'number' && !Number.isSafeInteger(value);
+    return inexact && source !== undefined && /^-?\d{1,20}$/.test(source) ? BigInt(source) : value;
+  });
+}
+
+function position(error: SyntaxError): string {
+  const found = / at position (\d+)/.exec(error.message);
+  return found ? ` (at character ${found[1] ?? ''})` : '';
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,163 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Duplex } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import type { Log } from '../../lib/log.ts';
+import { ModelFault, RequestError } from '../errors.ts';
+import { readFrames, writeFrame } from './frames.ts';
+import {
+  parseChildMessage,
+  runFrame,
+  type ChildMessage,
+  type LoadMessage,
+  type RunRequest,
+  type RunResult,
+} from './messages.ts';
+import type { Signature } from './tensor.ts';
+
+const program = fileURLToPath(new URL('./model-child.ts', import.meta.url));
+
+/** What of the environment reaches a model process: where libraries and devices are, no name of ours, no credentials. */
+const inherited = [
+  'PATH',
+  'LD_LIBRARY_PATH',
+  'CUDA_VISIBLE_DEVICES',
+  'NVIDIA_VISIBLE_DEVICES',
+  'NVIDIA_DRIVER_CAPABILITIES',
+  'TMPDIR',
+];
+
+export interface Loaded {
+  signature: Signature;
+  batchable: boolean;
+}
+
+export interface RunOutcome {
+  results: RunResult[];
+  runMs: number;
+}
+
+interface Waiter<T> {
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+}
+
+/** One life of one model process, from spawn to exit. Runs one batch at a time. */
+export class ModelChild {
+  /** Settles once, when the process is gone, with what a person would call the cause. */
+  readonly exited: Promise<string>;
+  readonly #process: ChildProcess;
+  readonly #socket: Duplex;
+  readonly #log: Log;
+  readonly #onPhase: (phase: 'Loading' | 'WarmingUp') => void;
+  #loading: Waiter<Loaded> | undefined;
+  #running: (Waiter<RunOutcome> & { id: number; count: number }) | undefined;
+  #lastId = 0;
+  #gone = false;
+
+  constructor(log: Log, environment: NodeJS.ProcessEnv, onPhase: (phase: 'Loading' | 'WarmingUp') => void) {
+    this.#log = log;
+    this.#onPhase = onPhase;
+    const env = Object.fromEntries(
+      inherited.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
+    );
+    this.#process = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
+    this.#socket = this.#process.stdio[3] as Duplex;
+    this.exited = new Promise((resolve) => {
+      this.#process.once('error', (error) => resolve(this.#end(`it could not be started: ${error.message}`)));
+      this.#process.once('exit', (code, signal) =>
+        resolve(this.#end(signal ? `it was ended by ${signal}` : `it exited with code ${code ?? 0}`)),
+      );
+    });
+    readFrames(
+      this.#socket,
+      (frame) => this.#receive(parseChildMessage(frame)),
+      (error) => this.#abandon(error),
+    );
+    this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'the socket of the model process failed'));
+    this.#forward(this.#process.stdout);
+    this.#forward(this.#process.stderr);
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  /** Rejects with ModelFault for a model that cannot be served, and with Error where the process died. */
+  load(message: Omit<LoadMessage, 'type'>): Promise<Loaded> {
+    return new Promise((resolve, reject) => {
+      this.#loading = { resolve, reject };
+      this.#send({ type: 'load', ...message }, []);
+    });
+  }
+
+  /** Rejects with RequestError `ModelCrashed` where the process dies before it answers. */
+  run(requests: readonly RunRequest[]): Promise<RunOutcome> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId;
+      this.#running = { id, count: requests.length, resolve, reject };
+      const { header, buffers } = runFrame(id, requests);
+      this.#send(header, buffers);
+    });
+  }
+
+  kill(): void {
+    this.#process.kill('SIGKILL');
+  }
+
+  #send(header: object, buffers: Uint8Array[]): void {
+    if (this.#gone) this.#failWaiters('it is gone');
+    else writeFrame(this.#socket, header, buffers);
+  }
+
+  #receive(message: ChildMessage): void {
+    const loading = this.#loading;
+    switch (message.type) {
+      case 'phase':
+        this.#onPhase(message.phase);
+        return;
+      case 'loaded':
+        this.#loading = undefined;
+        loading?.resolve(message);
+        return;
+      case 'fault':
+        this.#loading = undefined;
+        loading?.reject(new ModelFault(message.fault));
+        return;
+      case 'result': {
+        const running = this.#running;
+        if (running?.id !== message.id || running.count !== message.results.length)
+          throw new Error('an answer to no question');
+        this.#running = undefined;
+        running.resolve({ results: message.results, runMs: message.runMs });
+      }
+    }
+  }
+
+  /** A model process that speaks nonsense may have been taken over by its model. */
+  #abandon(error: Error): void {
+    this.#log.error({ err: error }, 'the model process broke the protocol and is killed');
+    this.kill();
+  }
+
+  #end(cause: string): string {
+    this.#gone = true;
+    this.#failWaiters(cause);
+    return cause;
+  }
+
+  #failWaiters(cause: string): void {
+    this.#loading?.reject(new Error(`the model process died while it loaded the model: ${cause}`));
+    this.#running?.reject(
+      new RequestError('ModelCrashed', 'the model process died while it ran this request; it is being replaced', 1),
+    );
+    this.#loading = undefined;
+    this.#running = undefined;
+  }
+
+  #forward(stream: NodeJS.ReadableStream | null): void {
+    stream?.on('data', (chunk: Buffer) => {
+      const text = chunk.toString().trim().slice(0, 4000);
+      if (text) this.#log.warn({ pid: this.pid, output: text }, 'output of the model process');
+    });
+  }
+}

@@ -1,0 +1,148 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Log } from '../../lib/log.ts';
+import type { Fault } from '../contract.ts';
+import { ModelFault } from '../errors.ts';
+import type { LoadMessage, RunRequest } from './messages.ts';
+import { ModelChild, type Loaded, type RunOutcome } from './model-child-handle.ts';
+
+export interface ModelProcessOptions {
+  load: Omit<LoadMessage, 'type'>;
+  /** A load that takes longer is killed. */
+  loadTimeoutMs: number;
+  environment: NodeJS.ProcessEnv;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
+  /** In [0, 1). */
+  random: () => number;
+  log: Log;
+  events: ModelProcessEvents;
+}
+
+export interface ModelProcessEvents {
+  /** The process begins its life: `Loading`, then `WarmingUp`. */
+  phase(phase: 'Loading' | 'WarmingUp'): void;
+  /** It can run. */
+  ready(loaded: Loaded, loadMs: number): void;
+  /** It is gone and will be started again. `fault` where a person should know why. */
+  down(fault: Fault | undefined): void;
+  /** The model itself is at fault: it will not be started again. */
+  failed(fault: Fault): void;
+}
+
+const crashesBeforeBreak = 3;
+const crashWindowMs = 60_000;
+const brokenPauseMs = 30_000;
+const firstPauseMs = 100;
+
+/**
+ * Keeps one model process alive. It is started again after a crash, at once at first, then with growing pauses; after
+ * three crashes in a minute only every 30 s, and the fault is reported.
+ */
+export class ModelProcess {
+  readonly #options: ModelProcessOptions;
+  readonly #stopping = new AbortController();
+  #child: ModelChild | undefined;
+  #ready = false;
+  #crashes: number[] = [];
+  #loop: Promise<void> | undefined;
+
+  constructor(options: ModelProcessOptions) {
+    this.#options = options;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  start(): void {
+    this.#loop ??= this.#keepAlive();
+  }
+
+  /** Rejects with RequestError `ModelCrashed` where the process dies before it answers. Only while `ready`, one at a time. */
+  run(requests: readonly RunRequest[]): Promise<RunOutcome> {
+    if (!this.#child) throw new Error('run() needs a ready process');
+    return this.#child.run(requests);
+  }
+
+  /** Ends a run that takes too long, with its process; another is started. */
+  kill(): void {
+    this.#child?.kill();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.kill();
+    await this.#loop;
+  }
+
+  async #keepAlive(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const fault = await this.#live();
+      if (this.#stopping.signal.aborted) return;
+      if (fault && !fault.retrying) {
+        this.#options.events.failed(fault);
+        return;
+      }
+      const { pauseMs, broken } = this.#recordCrash();
+      this.#options.events.down(fault ?? (broken ? crashFault(this.#crashes.length) : undefined));
+      await sleep(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** One life. Resolves when it is over: with a fault where loading said why. */
+  async #live(): Promise<Fault | undefined> {
+    const { load, loadTimeoutMs, now, log, environment, events } = this.#options;
+    const begin = now();
+    events.phase('Loading');
+    const child = new ModelChild(log, environment, (phase) => events.phase(phase));
+    this.#child = child;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      child.kill();
+    }, loadTimeoutMs);
+    try {
+      const loaded = await child.load(load);
+      clearTimeout(timer);
+      this.#ready = true;
+      events.ready(loaded, now() - begin);
+      const cause = await child.exited;
+      log.error({ cause }, 'the model process died');
+      return undefined;
+    } catch (error) {
+      clearTimeout(timer);
+      child.kill();
+      const cause = await child.exited;
+      if (error instanceof ModelFault) return error.fault;
+      log.error({ cause }, 'the model process died while it loaded the model');
+      return late ? lateFault(loadTimeoutMs) : undefined;
+    } finally {
+      this.#ready = false;
+      this.#child = undefined;
+    }
+  }
+
+  #recordCrash(): { pauseMs: number; broken: boolean } {
+    const { now, random } = this.#options;
+    this.#crashes = [...this.#crashes.filter((at) => at > now() - crashWindowMs), now()];
+    const broken = this.#crashes.length >= crashesBeforeBreak;
+    const pauseMs = broken ? brokenPauseMs : this.#crashes.length === 1 ? 0 : firstPauseMs * 2 ** this.#crashes.length;
+    return { pauseMs: pauseMs * (0.8 + 0.4 * random()), broken };
+  }
+}
+
+const crashFault = (crashes: number): Fault => ({
+  reason: 'ModelCrashed',
+  message: `The model process died ${crashes} times within a minute; see the pod's log. It is tried again every 30 s.`,
+  retrying: true,
+});
+
+const lateFault = (timeoutMs: number): Fault => ({
+  reason: 'LoadTimeout',
+  message: `The model did not load within ${timeoutMs / 1000} s. It is tried again.`,
+  retrying: true,
+});

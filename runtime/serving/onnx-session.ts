@@ -1,0 +1,178 @@
+import type * as Ort from 'onnxruntime-node';
+import { ModelFault, RequestError } from '../errors.ts';
+import { batchKey, mergeRequests, splitOutputs } from './batch.ts';
+import type { LoadMessage, RunRequest } from './messages.ts';
+import { fromOrt, signatureOf, toOrt } from './ort-tensors.ts';
+import { elementCount, elementSize, type Signature, type Tensor } from './tensor.ts';
+
+/** The binding knows no Float16Array (onnxruntime-node 1.30) and takes 16-bit words instead where there is none. */
+async function importOrt(): Promise<typeof Ort> {
+  Reflect.deleteProperty(globalThis, 'Float16Array');
+  return import('onnxruntime-node');
+}
+
+/** A loaded model. `run` blocks this thread for as long as the model takes. */
+export class OnnxSession {
+  readonly signature: Signature;
+  readonly #ort: typeof Ort;
+  readonly #session: Ort.InferenceSession;
+
+  private constructor(ort: typeof Ort, session: Ort.InferenceSession, signature: Signature) {
+    this.#ort = ort;
+    this.#session = session;
+    this.signature = signature;
+  }
+
+  /** Throws ModelFault. */
+  static async load(message: LoadMessage): Promise<OnnxSession> {
+    const ort = await importOrt();
+    ort.env.logLevel = 'error';
+    const session = await ort.InferenceSession.create(message.modelPath, {
+      executionProviders: [message.executionProvider],
+      intraOpNumThreads: message.threads,
+      interOpNumThreads: 1,
+      logSeverityLevel: 3,
+    }).catch((error: unknown) => Promise.reject(loadFault(error, message)));
+    return new OnnxSession(ort, session, sessionSignature(session));
+  }
+
+  /** Throws RequestError. */
+  async run({ inputs, outputs }: RunRequest): Promise<Tensor[]> {
+    const names = outputs ?? this.#session.outputNames;
+    try {
+      const feeds = Object.fromEntries(inputs.map((input) => [input.name, toOrt(this.#ort.Tensor, input)]));
+      const results = await this.#session.run(feeds, names);
+      return names.map((name) => {
+        const tensor = results[name];
+        if (!tensor) throw new Error(`the model gave no output ${name}`);
+        return fromOrt(name, tensor);
+      });
+    } catch (error) {
+      throw runError(error);
+    }
+  }
+
+  /**
+   * Whether requests may be merged: every first dimension is dynamic, and two different requests give the same apart
+   * and together. A model that mixes its rows, such as one that normalises over axis 0, fails this.
+   */
+  async mergesRows(): Promise<boolean> {
+    const { inputs, outputs } = this.signature;
+    if (inputs.length === 0 || [...inputs, ...outputs].some(({ shape }) => shape[0] !== -1)) return false;
+    try {
+      const requests = [probeRequest(this.signature, 1), probeRequest(this.signature, 2)];
+      if (requests.some((request) => batchKey(request) === undefined)) return false;
+      const { merged, rows } = mergeRequests(requests);
+      const together = splitOutputs(await this.run(merged), rows);
+      if (!together) return false;
+      const apart = [];
+      for (const request of requests) apart.push(await this.run(request));
+      return apart.every((expected, index) =>
+        expected.every((tensor, output) => agree(tensor, together[index]?.[output])),
+      );
+    } catch (error) {
+      if (error instanceof RequestError) return false;
+      throw error;
+    }
+  }
+}
+
+/** Zeros, each dynamic dimension 1. */
+export function zeros(signature: Signature): RunRequest {
+  return probeRequest(signature, 0);
+}
+
+/** One row whose elements repeat small values: 0 for `seed` 0, else a pattern of 0 and 1 that differs between seeds. */
+function probeRequest({ inputs }: Signature, seed: number): RunRequest {
+  return {
+    inputs: inputs.map(({ name, dataType, shape: declared }) => {
+      const shape = declared.map((dimension) => (dimension === -1 ? 1 : dimension));
+      const count = Number(elementCount(shape));
+      const bits = Array.from({ length: count }, (_, index) =>
+        seed === 0 ? 0 : (index + seed) % (seed + 1) === 0 ? 1 : 0,
+      );
+      return { name, dataType, shape, data: encodeBits(dataType, bits) };
+    }),
+  };
+}
+
+function encodeBits(dataType: Tensor['dataType'], bits: number[]): Uint8Array {
+  if (dataType === 'BYTES') return new Uint8Array(bits.length * 4);
+  const size = elementSize[dataType];
+  const data = new Uint8Array(bits.length * size);
+  const one = { FP16: [0x00, 0x3c], FP32: [0, 0, 0x80, 0x3f], FP64: [0, 0, 0, 0, 0, 0, 0xf0, 0x3f] };
+  const pattern = dataType === 'FP16' || dataType === 'FP32' || dataType === 'FP64' ? one[dataType] : [1];
+  bits.forEach((bit, index) => bit === 1 && data.set(pattern, index * size));
+  return data;
+}
+
+/** Equal up to the rounding that another order of summation brings. */
+function agree(expected: Tensor, actual: Tensor | undefined): boolean {
+  if (actual?.shape.join() !== expected.shape.join()) return false;
+  if (expected.dataType !== 'FP32' && expected.dataType !== 'FP64')
+    return Buffer.compare(expected.data, actual.data) === 0;
+  const read = ({ data }: Tensor): Float32Array | Float64Array => {
+    const { buffer } = Uint8Array.from(data);
+    return expected.dataType === 'FP32' ? new Float32Array(buffer) : new Float64Array(buffer);
+  };
+  const others = read(actual);
+  return read(expected).every((value, index) => {
+    const other = others[index] ?? NaN;
+    return Object.is(value, other) || Math.abs(value - other) <= 1e-4 * Math.max(1, Math.abs(value));
+  });
+}
+
+function sessionSignature(session: Ort.InferenceSession): Signature {
+  const all = (metadata: readonly Ort.InferenceSession.ValueMetadata[], kind: string): Signature['inputs'] =>
+    metadata.map((value) => {
+      const signature = signatureOf(value);
+      if (signature) return signature;
+      const what = value.isTensor ? `has the element type ${value.type}` : 'is no tensor';
+      const message = `The model's ${kind} ${JSON.stringify(value.name)} ${what}; convert it to one that ONNX Runtime's tensors and the Open Inference Protocol share.`;
+      throw new ModelFault({ reason: 'UnsupportedModel', message, retrying: false });
+    });
+  return { inputs: all(session.inputMetadata, 'input'), outputs: all(session.outputMetadata, 'output') };
+}
+
+/** ONNX Runtime's words without paths and source positions. */
+export function trimmed(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .replace(/(?:[A-Za-z_]+:)*\/[^\s:"'(),]+(?::\d+)?/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .slice(0, 600);
+}
+
+function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFault {
+  const text = error instanceof Error ? error.message : String(error);
+  const accelerator = executionProvider === 'cuda' && /cuda|provider|backend not found/i.test(text);
+  if (accelerator) {
+    const message = `CUDA cannot be used: ${trimmed(error)}. The image must carry ONNX Runtime's CUDA provider and the pod a GPU with its driver.`;
+    return new ModelFault({ reason: 'AcceleratorUnavailable', message, retrying: true });
+  }
+  if (/bad_alloc|failed to allocate/i.test(text)) {
+    const message = 'The model does not fit the memory of the pod; raise spec.resources.limits.memory.';
+    return new ModelFault({ reason: 'OutOfMemory', message, retrying: true });
+  }
+  const unsupported = /^Unsupported data type: (\d+)$/.exec(text);
+  if (unsupported) {
+    const type = unsupported[1] === '16' ? 'BFLOAT16' : `number ${unsupported[1] ?? ''}`;
+    const message = `An input or output has the ONNX element type ${type}, which cannot be served; convert it to FLOAT or FLOAT16.`;
+    return new ModelFault({ reason: 'UnsupportedModel', message, retrying: false });
+  }
+  return new ModelFault({
+    reason: 'InvalidModel',
+    message: `ONNX Runtime refuses the model: ${trimmed(error)}`,
+    retrying: false,
+  });
+}
+
+function runError(error: unknown): RequestError {
+  const text = error instanceof Error ? error.message : String(error);
+  if (/bad_alloc|failed to allocate/i.test(text)) return new RequestError('ModelFailed', 'the model ran out of memory');
+  if (error instanceof TypeError && /encoded data/.test(text)) {
+    return new RequestError('InvalidArgument', 'inputs: a BYTES element is not UTF-8, which the model takes');
+  }
+  return new RequestError('InvalidArgument', `the model refused the inputs: ${trimmed(error)}`);
+}

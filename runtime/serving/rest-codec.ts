@@ -1,0 +1,212 @@
+import type { TensorSignature } from '../contract.ts';
+import { invalid } from '../errors.ts';
+import { checkElementCount, checkShape } from './check-inputs.ts';
+import { encodeElements, jsonElements } from './elements.ts';
+import { isRecord, parseJson } from './json.ts';
+import { elementSize, isDataType, joinBytes, splitBytes, type Tensor } from './tensor.ts';
+
+/**
+ * The JSON of the Open Inference Protocol with its binary tensor extension: a body is JSON, or, where the header
+ * Inference-Header-Content-Length gives the JSON's length, JSON followed by the raw data of the tensors that have
+ * `binary_data_size`.
+ */
+export interface RestRequest {
+  id: string | undefined;
+  inputs: Tensor[];
+  /** The outputs wanted; absent: all. */
+  outputs: string[] | undefined;
+  /** Whether an output's data follows the answer's JSON as raw bytes. */
+  isBinary: (output: string) => boolean;
+  /** The parameter `timeout`, in milliseconds. */
+  timeoutMs: number | undefined;
+}
+
+export interface RestAnswer {
+  body: string | Buffer;
+  /** The length of the JSON at the front of the body, where raw data follows. */
+  headerLength: number | undefined;
+}
+
+type Fields = Record<string, unknown>;
+
+/** Throws RequestError that names the field. */
+export function parseRestRequest(
+  body: Buffer,
+  headerLength: string | undefined,
+  outputs: readonly TensorSignature[],
+): RestRequest {
+  const jsonLength = parseHeaderLength(headerLength, body.byteLength);
+  const request = fields(parseJson(body.subarray(0, jsonLength)), 'body', ['id', 'parameters', 'inputs', 'outputs']);
+  const parameters = parametersOf(request, 'parameters');
+  const binary = new BinaryData(body.subarray(jsonLength), headerLength !== undefined);
+  const inputs = array(request.inputs, 'inputs').map((value, index) =>
+    parseInput(value, `inputs[${index}]`, binary, body.byteLength),
+  );
+  binary.finish();
+  const wanted = request.outputs === undefined ? [] : array(request.outputs, 'outputs').map(parseOutput(outputs));
+  const byDefault = flag(parameters.binary_data_output, 'parameters.binary_data_output') ?? false;
+  const choices = new Map(wanted.map(({ name, binaryData }) => [name, binaryData]));
+  if (choices.size < wanted.length) throw invalid('outputs: a name is given twice');
+  return {
+    id: optionalText(request.id, 'id'),
+    inputs,
+    outputs: wanted.length === 0 ? undefined : wanted.map(({ name }) => name),
+    isBinary: (output) => choices.get(output) ?? byDefault,
+    timeoutMs: parseTimeout(parameters.timeout),
+  };
+}
+
+export function restAnswer(
+  modelName: string,
+  id: string | undefined,
+  outputs: readonly Tensor[],
+  isBinary: RestRequest['isBinary'],
+): RestAnswer {
+  const raw: Uint8Array[] = [];
+  const texts = outputs.map((output) => {
+    const head = `{"name":${JSON.stringify(output.name)},"shape":${JSON.stringify(output.shape)},"datatype":"${output.dataType}"`;
+    if (!isBinary(output.name)) return `${head},"data":[${jsonElements(output).join()}]}`;
+    raw.push(output.data);
+    return `${head},"parameters":{"binary_data_size":${output.data.byteLength}}}`;
+  });
+  const json = `{"model_name":${JSON.stringify(modelName)}${id === undefined ? '' : `,"id":${JSON.stringify(id)}`},"outputs":[${texts.join()}]}`;
+  if (raw.length === 0) return { body: json, headerLength: undefined };
+  const head = Buffer.from(json);
+  return { body: Buffer.concat([head, ...raw]), headerLength: head.byteLength };
+}
+
+function parseHeaderLength(value: string | undefined, bodyLength: number): number {
+  if (value === undefined) return bodyLength;
+  const length = /^\d{1,10}$/.test(value) ? Number(value) : Infinity;
+  if (length > bodyLength)
+    throw invalid(`Inference-Header-Content-Length: must be a whole number of at most the body's ${bodyLength} bytes`);
+  return length;
+}
+
+/** The raw data behind the JSON, handed out in the order of the inputs. */
+class BinaryData {
+  readonly #data: Buffer;
+  readonly #allowed: boolean;
+  #offset = 0;
+
+  constructor(data: Buffer, allowed: boolean) {
+    this.#data = data;
+    this.#allowed = allowed;
+  }
+
+  take(size: number, path: string): Buffer {
+    if (!this.#allowed) throw invalid(`${path}: needs the header Inference-Header-Content-Length`);
+    const left = this.#data.byteLength - this.#offset;
+    if (size > left) throw invalid(`${path}: is ${size}, but only ${left} bytes are left after the JSON`);
+    this.#offset += size;
+    return this.#data.subarray(this.#offset - size, this.#offset);
+  }
+
+  finish(): void {
+    const left = this.#data.byteLength - this.#offset;
+    if (left > 0) throw invalid(`body: ${left} bytes after the JSON belong to no input`);
+  }
+}
+
+function parseInput(value: unknown, path: string, binary: BinaryData, maxBytes: number): Tensor {
+  const input = fields(value, path, ['name', 'shape', 'datatype', 'parameters', 'data']);
+  const name = requiredText(input.name, `${path}.name`);
+  const shape = checkShape(input.shape, `${path}.shape`);
+  const dataType = input.datatype;
+  if (!isDataType(dataType)) throw unknownType(dataType, `${path}.datatype`);
+  const parameters = parametersOf(input, `${path}.parameters`);
+  if (parameters.binary_data_size !== undefined) {
+    const at = `${path}.parameters.binary_data_size`;
+    if (input.data !== undefined) throw invalid(`${path}.data: must be absent beside binary_data_size`);
+    return { name, dataType, shape, data: binary.take(wholeNumber(parameters.binary_data_size, at), at) };
+  }
+  if (input.data === undefined) throw invalid(`${path}.data: is missing`);
+  // In JSON an element takes at least two bytes ("0,"), whatever its type: this bounds what a small body may allocate.
+  const count = checkElementCount(shape, 1, maxBytes, `${path}.shape`);
+  const data = encodeElements(input.data, dataType, shape, count, `${path}.data`);
+  const isBase64 = dataType === 'BYTES' && parameters.content_type === 'base64';
+  return { name, dataType, shape, data: isBase64 ? fromBase64(data, `${path}.data`) : data };
+}
+
+/** What JSON cannot hold, such as an image, travels as base64 where the input's parameter `content_type` says so. */
+function fromBase64(data: Uint8Array, path: string): Uint8Array {
+  const texts = (splitBytes(data) ?? []).map((element) => Buffer.from(element).toString('latin1'));
+  return joinBytes(
+    texts.map((text) => {
+      const decoded = Buffer.from(text, 'base64');
+      if (decoded.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, ''))
+        throw invalid(`${path}: an element is not base64`);
+      return decoded;
+    }),
+  );
+}
+
+function parseOutput(known: readonly TensorSignature[]) {
+  return (value: unknown, index: number): { name: string; binaryData: boolean | undefined } => {
+    const path = `outputs[${index}]`;
+    const output = fields(value, path, ['name', 'parameters']);
+    const name = requiredText(output.name, `${path}.name`);
+    if (!known.some((candidate) => candidate.name === name))
+      throw invalid(`${path}.name: the model has no output ${shown(name)}`);
+    const parameters = parametersOf(output, `${path}.parameters`);
+    return { name, binaryData: flag(parameters.binary_data, `${path}.parameters.binary_data`) };
+  };
+}
+
+/** An object with no other fields than these. */
+function fields(value: unknown, path: string, allowed: readonly string[]): Fields {
+  if (!isRecord(value)) throw invalid(`${path}: must be an object`);
+  const unknown = Object.keys(value).find((key) => !allowed.includes(key));
+  if (unknown !== undefined)
+    throw invalid(`${path}: has the unknown field ${shown(unknown)}; known are ${allowed.join(', ')}`);
+  return value;
+}
+
+/** Parameters that we do not know are ignored, as the protocol has it; their values are plain. */
+function parametersOf(holder: Fields, path: string): Fields {
+  const { parameters } = holder;
+  if (parameters === undefined) return {};
+  if (!isRecord(parameters)) throw invalid(`${path}: must be an object`);
+  const bad = Object.entries(parameters).find(([, value]) => value === null || typeof value === 'object');
+  if (bad) throw invalid(`${path}: ${shown(bad[0])} must be a string, a number or a boolean`);
+  return parameters;
+}
+
+function parseTimeout(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !(value > 0)) throw invalid('parameters.timeout: must be milliseconds above 0');
+  return value;
+}
+
+const shown = (text: string): string => JSON.stringify(text.slice(0, 200));
+
+function unknownType(value: unknown, path: string): Error {
+  if (value === 'BF16')
+    return invalid(`${path}: BF16 is not supported by ONNX Runtime's Node binding; use FP32 or FP16`);
+  return invalid(`${path}: must be one of ${Object.keys(elementSize).join(', ')}`);
+}
+
+function array(value: unknown, path: string): unknown[] {
+  if (!Array.isArray(value)) throw invalid(`${path}: must be an array`);
+  return value;
+}
+
+function requiredText(value: unknown, path: string): string {
+  if (typeof value !== 'string') throw invalid(`${path}: must be a string`);
+  return value;
+}
+
+function optionalText(value: unknown, path: string): string | undefined {
+  return value === undefined ? undefined : requiredText(value, path);
+}
+
+function flag(value: unknown, path: string): boolean | undefined {
+  if (value !== undefined && typeof value !== 'boolean') throw invalid(`${path}: must be true or false`);
+  return value;
+}
+
+function wholeNumber(value: unknown, path: string): number {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw invalid(`${path}: must be a whole number of at least 0`);
+  return value;
+}

@@ -1,0 +1,216 @@
+import { RequestError } from '../errors.ts';
+import { batchKey } from './batch.ts';
+import type { RunRequest, RunResult } from './messages.ts';
+import type { RunOutcome } from './model-child-handle.ts';
+import type { Tensor } from './tensor.ts';
+
+export interface SchedulerOptions {
+  /** How many requests one run may hold. */
+  batchMaxSize: number;
+  /** How long a request may wait for others while the model is idle. */
+  batchMaxDelayMs: number;
+  queueMaxLength: number;
+  /** Of all waiting requests together. */
+  queueMaxBytes: number;
+  /** The longest a request may take from its arrival, and the longest a run may take. */
+  timeoutMs: number;
+  now: () => number;
+  runner: Runner;
+  observe: { queued(length: number): void; ran(size: number, waitedMs: readonly number[], runMs: number): void };
+}
+
+/** What runs batches: the model process. */
+export interface Runner {
+  isReady(): boolean;
+  run(requests: readonly RunRequest[]): Promise<RunOutcome>;
+  kill(): void;
+}
+
+export interface Waiting {
+  /** The client's own patience; it never prolongs the deployment's. */
+  timeoutMs?: number | undefined;
+  /** Aborted when the client went away. */
+  signal?: AbortSignal;
+}
+
+interface Entry {
+  request: RunRequest;
+  key: string | undefined;
+  bytes: number;
+  arrivedAt: number;
+  settle: (outcome: Tensor[] | Error) => void;
+}
+
+/**
+ * The bounded queue before one model process. While a run goes on requests wait; then as many compatible ones as a
+ * batch holds go together, oldest first. A request whose deadline passed or whose client left is answered or dropped
+ * at that moment, and costs no run if it was still waiting.
+ */
+export class Scheduler {
+  readonly #options: SchedulerOptions;
+  #waiting: Entry[] = [];
+  #waitingBytes = 0;
+  #busy = false;
+  #batchable = false;
+  #running = 0;
+  /** Of recent runs, for predictions of waiting time. */
+  #meanRunMs = 0;
+  #meanBatch = 1;
+  #delay: NodeJS.Timeout | undefined;
+  #idle: (() => void)[] = [];
+
+  constructor(options: SchedulerOptions) {
+    this.#options = options;
+  }
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** The runner became ready. */
+  resume(batchable: boolean): void {
+    this.#batchable = batchable;
+    this.#pump();
+  }
+
+  /** Answers everyone who waits, such as when the model cannot come back soon. */
+  refuseAll(error: RequestError): void {
+    for (const entry of [...this.#waiting]) entry.settle(error);
+  }
+
+  /** Resolves when nothing waits and nothing runs. */
+  async idle(): Promise<void> {
+    if (this.#waiting.length === 0 && this.#running === 0) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Rejects with RequestError. */
+  infer(request: RunRequest, { timeoutMs, signal }: Waiting): Promise<Tensor[]> {
+    const { queueMaxLength, queueMaxBytes, now } = this.#options;
+    const bytes = request.inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
+    const limitMs = Math.min(timeoutMs ?? Infinity, this.#options.timeoutMs);
+    if (this.#waiting.length >= queueMaxLength || this.#waitingBytes + bytes > queueMaxBytes) {
+      throw new RequestError(
+        'QueueFull',
+        `the queue of ${queueMaxLength} requests is full`,
+        this.#predictedWaitSeconds(),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const entry: Entry = {
+        request,
+        key: batchKey(request),
+        bytes,
+        arrivedAt: now(),
+        settle: (outcome) => {
+          if (settled) return;
+          settled = true;
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', leave);
+          this.#remove(entry);
+          if (outcome instanceof Error) reject(outcome);
+          else resolve(outcome);
+        },
+      };
+      const timer = setTimeout(
+        () => entry.settle(new RequestError('DeadlineExceeded', `no answer within ${limitMs} ms`)),
+        limitMs,
+      );
+      const leave = (): void => entry.settle(new RequestError('Cancelled', 'the client went away'));
+      if (signal?.aborted) {
+        leave();
+        return;
+      }
+      signal?.addEventListener('abort', leave, { once: true });
+      this.#waiting.push(entry);
+      this.#waitingBytes += bytes;
+      this.#options.observe.queued(this.#waiting.length);
+      this.#pump();
+    });
+  }
+
+  #remove(entry: Entry): void {
+    const index = this.#waiting.indexOf(entry);
+    if (index === -1) return;
+    this.#waiting.splice(index, 1);
+    this.#waitingBytes -= entry.bytes;
+    this.#options.observe.queued(this.#waiting.length);
+    this.#announceIdle();
+  }
+
+  #predictedWaitSeconds(): number {
+    const runs = (this.#waiting.length + this.#running) / Math.max(1, this.#meanBatch);
+    return Math.max(1, Math.ceil((runs * this.#meanRunMs) / 1000));
+  }
+
+  #pump(): void {
+    const { runner, batchMaxDelayMs, batchMaxSize, now } = this.#options;
+    const oldest = this.#waiting[0];
+    if (this.#busy || !runner.isReady() || !oldest) return;
+    const remainingMs = oldest.arrivedAt + batchMaxDelayMs - now();
+    if (batchMaxDelayMs > 0 && this.#batchable && remainingMs > 0 && this.#batchFor(oldest).length < batchMaxSize) {
+      this.#delay ??= setTimeout(() => {
+        this.#delay = undefined;
+        this.#pump();
+      }, remainingMs);
+      return;
+    }
+    clearTimeout(this.#delay);
+    this.#delay = undefined;
+    void this.#run(this.#batchFor(oldest));
+  }
+
+  #batchFor(oldest: Entry): Entry[] {
+    if (!this.#batchable || oldest.key === undefined) return [oldest];
+    return this.#waiting.filter(({ key }) => key === oldest.key).slice(0, this.#options.batchMaxSize);
+  }
+
+  async #run(batch: Entry[]): Promise<void> {
+    const { runner, timeoutMs, now, observe } = this.#options;
+    this.#busy = true;
+    this.#running = batch.length;
+    const begin = now();
+    for (const entry of batch) {
+      this.#waiting.splice(this.#waiting.indexOf(entry), 1);
+      this.#waitingBytes -= entry.bytes;
+    }
+    observe.queued(this.#waiting.length);
+    const timer = setTimeout(() => runner.kill(), timeoutMs);
+    try {
+      const { results, runMs } = await runner.run(batch.map(({ request }) => request));
+      this.#learn(batch.length, now() - begin);
+      observe.ran(
+        batch.length,
+        batch.map(({ arrivedAt }) => begin - arrivedAt),
+        runMs,
+      );
+      batch.forEach((entry, index) => entry.settle(outcome(results[index])));
+    } catch (error) {
+      for (const entry of batch) entry.settle(error instanceof Error ? error : new Error(String(error)));
+    } finally {
+      clearTimeout(timer);
+      this.#busy = false;
+      this.#running = 0;
+      this.#announceIdle();
+      this.#pump();
+    }
+  }
+
+  #learn(size: number, runMs: number): void {
+    const weight = this.#meanRunMs === 0 ? 1 : 0.2;
+    this.#meanRunMs += weight * (runMs - this.#meanRunMs);
+    this.#meanBatch += weight * (size - this.#meanBatch);
+  }
+
+  #announceIdle(): void {
+    if (this.#waiting.length > 0 || this.#running > 0) return;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+}
+
+function outcome(result: RunResult | undefined): Tensor[] | RequestError {
+  if (!result) return new RequestError('ModelFailed', 'the model process gave no result');
+  if (result.ok) return result.outputs;
+  return new RequestError(result.reason === 'Refused' ? 'InvalidArgument' : 'ModelFailed', result.message);
+}

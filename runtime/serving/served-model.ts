@@ -1,0 +1,244 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from '../../lib/backoff.ts';
+import type { Log } from '../../lib/log.ts';
+import type { ServingConfig } from '../config.ts';
+import type { Fault, ServingReport } from '../contract.ts';
+import { RequestError } from '../errors.ts';
+import { checkInputs } from './check-inputs.ts';
+import { limits } from './limits.ts';
+import { ModelProcess } from './model-process.ts';
+import { Scheduler, type Waiting } from './scheduler.ts';
+import type { ServingMetrics } from './serving-metrics.ts';
+import { findTask } from './tasks/index.ts';
+import type { Task } from './tasks/task.ts';
+import type { Signature, Tensor } from './tensor.ts';
+
+/** Content of a model on this machine. */
+export interface ResolvedModel {
+  /** The .onnx or .ort file. */
+  modelPath: string;
+  directory: string;
+  /** `sha256:HEX`. */
+  digest: string;
+}
+
+export interface Progress {
+  phase: 'Resolving' | 'Downloading';
+  bytesDone?: number;
+  bytesTotal?: number;
+}
+
+/** Gets the model's content. Rejects with an error that carries a `fault`. */
+export type Resolve = (hooks: {
+  onProgress(progress: Progress): void;
+  signal: AbortSignal;
+  log: Log;
+}) => Promise<ResolvedModel>;
+
+export interface ServedModelOptions {
+  config: ServingConfig;
+  environment: NodeJS.ProcessEnv;
+  resolve: Resolve;
+  metrics: ServingMetrics;
+  now: () => number;
+  random: () => number;
+  log: Log;
+}
+
+const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
+
+/** One model from its URI to its answers: resolves it, keeps its process alive, queues its requests, and reports. */
+export class ServedModel {
+  readonly task: Task;
+  readonly #options: ServedModelOptions;
+  readonly #stopping = new AbortController();
+  readonly #scheduler: Scheduler;
+  #process: ModelProcess | undefined;
+  #signature: Signature | undefined;
+  #state: ServingReport['model'];
+  /** A fault that more time may not cure: requests are refused instead of queued. */
+  #broken = true;
+
+  constructor(options: ServedModelOptions) {
+    const { config, metrics, now } = options;
+    const task = findTask(config.task);
+    if (!task) throw new Error(`no task ${config.task}`);
+    this.task = task;
+    this.#options = options;
+    this.#state = { uri: config.modelUri, phase: 'Resolving' };
+    const labels = { model: config.modelName };
+    const runner = {
+      isReady: () => this.#process?.ready ?? false,
+      run: (requests: Parameters<ModelProcess['run']>[0]) => {
+        if (!this.#process) throw new RequestError('NotReady', this.whyNotReady() ?? 'not ready', 1);
+        return this.#process.run(requests);
+      },
+      kill: () => this.#process?.kill(),
+    };
+    this.#scheduler = new Scheduler({
+      batchMaxSize: config.batchMaxSize,
+      batchMaxDelayMs: config.batchMaxDelayMs,
+      queueMaxLength: config.queueMaxLength,
+      queueMaxBytes: limits.queueBytes,
+      timeoutMs: config.timeoutMs,
+      now,
+      runner,
+      observe: {
+        queued: (length) => metrics.queueLength.set(labels, length),
+        ran: (size, waitedMs, runMs) => {
+          metrics.batchSize.observe(labels, size);
+          metrics.runTime.observe(labels, runMs / 1000);
+          for (const ms of waitedMs) metrics.queueTime.observe(labels, ms / 1000);
+        },
+      },
+    });
+  }
+
+  get name(): string {
+    return this.#options.config.modelName;
+  }
+
+  /** What `GET /report` says of the model. */
+  get report(): ServingReport['model'] {
+    return this.#state;
+  }
+
+  /** Known from the first time the model was loaded. */
+  get signature(): Signature | undefined {
+    return this.#signature;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Undefined when the model can run. */
+  whyNotReady(): string | undefined {
+    if (this.#process?.ready) return undefined;
+    const { phase, fault } = this.#state;
+    return fault ? `${fault.reason}: ${fault.message}` : `the model is not ready (${phase})`;
+  }
+
+  /** Resolves when the model process was started or a terminal fault was reported. */
+  async start(): Promise<void> {
+    const { log } = this.#options;
+    for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
+      try {
+        this.#keepAlive(await this.#resolve());
+        return;
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return;
+        const fault = faultOf(error);
+        if (!fault) throw error;
+        this.#change({ phase: 'Failed', fault });
+        log.error({ fault }, 'the model cannot be had');
+        if (!fault.retrying) return;
+        await sleep(backoffMs(failures, resolveBackoff, this.#options.random), undefined, {
+          signal: this.#stopping.signal,
+        }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Checks and queues a request. Rejects with RequestError. */
+  async infer(inputs: Tensor[], outputs: string[] | undefined, waiting: Waiting): Promise<Tensor[]> {
+    checkInputs(inputs, this.requireSignature().inputs);
+    return this.#scheduler.infer({ inputs, ...(outputs && { outputs }) }, waiting);
+  }
+
+  /** Throws RequestError where requests cannot be taken now. */
+  requireSignature(): Signature {
+    if (this.#broken || !this.#signature)
+      throw new RequestError('NotReady', this.whyNotReady() ?? 'the model is not ready', 1);
+    return this.#signature;
+  }
+
+  /** From now on the report says that the pod goes away. */
+  drain(): void {
+    this.#change({ phase: 'Draining' });
+  }
+
+  /** Resolves when all requests are answered. */
+  idle(): Promise<void> {
+    return this.#scheduler.idle();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#scheduler.refuseAll(new RequestError('NotReady', 'the server is stopping'));
+    await this.#process?.stop();
+  }
+
+  async #resolve(): Promise<ResolvedModel> {
+    this.#change({ phase: 'Resolving' });
+    return this.#options.resolve({
+      onProgress: (progress) => this.#change(progress),
+      signal: this.#stopping.signal,
+      log: this.#options.log,
+    });
+  }
+
+  #keepAlive({ modelPath, directory, digest }: ResolvedModel): void {
+    const { config, environment, metrics, now, random, log } = this.#options;
+    const labels = { model: config.modelName };
+    this.#process = new ModelProcess({
+      load: {
+        modelPath,
+        directory,
+        task: config.task,
+        executionProvider: config.executionProvider,
+        threads: config.threads,
+        warmup: config.warmup,
+        batching: config.batchMaxSize > 1,
+      },
+      loadTimeoutMs: limits.loadTimeoutMs,
+      environment,
+      now,
+      random,
+      log,
+      events: {
+        phase: (phase) => this.#change({ phase, digest, ...(this.#state.fault && { fault: this.#state.fault }) }),
+        ready: ({ signature, batchable }, loadMs) => {
+          this.#signature = signature;
+          this.#broken = false;
+          this.#change({ phase: 'Ready', digest, inputs: signature.inputs, outputs: signature.outputs });
+          metrics.loadTime.set(labels, loadMs / 1000);
+          metrics.ready.set(labels, 1);
+          log.info({ digest, batchable, loadMs: Math.round(loadMs) }, 'the model is ready');
+          this.#scheduler.resume(batchable);
+        },
+        down: (fault) => {
+          metrics.restarts.inc(labels);
+          metrics.ready.set(labels, 0);
+          this.#fail(digest, fault);
+        },
+        failed: (fault) => this.#fail(digest, fault),
+      },
+    });
+    this.#process.start();
+  }
+
+  #fail(digest: string, fault: Fault | undefined): void {
+    if (!fault) {
+      this.#change({ phase: 'Loading', digest });
+      return;
+    }
+    this.#options.log.error({ fault }, 'the model does not serve');
+    this.#broken = true;
+    this.#change({ phase: 'Failed', digest, fault });
+    this.#scheduler.refuseAll(new RequestError('NotReady', `${fault.reason}: ${fault.message}`, 30));
+  }
+
+  /** While draining the phase stays. */
+  #change(state: Omit<ServingReport['model'], 'uri'>): void {
+    const { uri, phase } = this.#state;
+    if (phase === 'Draining') this.#state = { ...this.#state, ...state, uri, phase };
+    else if (state.phase === 'Draining') this.#state = { ...this.#state, phase: 'Draining' };
+    else this.#state = { uri, ...state };
+  }
+}
+
+/** The fault of an error that carries one, as the store's and the model's do. */
+function faultOf(error: unknown): Fault | undefined {
+  return error instanceof Error && 'fault' in error ? (error.fault as Fault) : undefined;
+}

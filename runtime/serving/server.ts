@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { json, metrics as metricsAnswer, probe, startHealthServer } from '../../lib/health.ts';
+import type { Log } from '../../lib/log.ts';
+import { createRegistry } from '../../lib/metrics.ts';
+import type { ServingConfig } from '../config.ts';
+import { adminPaths, type ServingReport } from '../contract.ts';
+import { createRestServer } from './rest.ts';
+import { ServedModel, type Resolve } from './served-model.ts';
+import { createServingMetrics } from './serving-metrics.ts';
+import { resolveLocal } from './local-model.ts';
+
+export interface ServingOptions {
+  config: ServingConfig;
+  /** 0 takes a free one. */
+  ports: { http: number; grpc: number; admin: number };
+  environment: NodeJS.ProcessEnv;
+  now: () => number;
+  random: () => number;
+  log: Log;
+  resolve?: Resolve;
+}
+
+export interface Serving {
+  ports: { http: number; grpc: number; admin: number };
+  model: ServedModel;
+  /**
+   * The end of a pod: not ready at once; for `drainDelayMs` it goes on accepting while its endpoint is withdrawn and
+   * asks clients to reconnect; then everything accepted is answered and all is closed.
+   */
+  drain(): Promise<void>;
+}
+
+/** Starts all fronts of one model and, behind them, the model itself. Resolves when the fronts listen. */
+export async function startServing(options: ServingOptions): Promise<Serving> {
+  const { config, environment, now, random, log } = options;
+  const registry = createRegistry({ ofProcess: true });
+  const metrics = createServingMetrics(registry);
+  const resolve = options.resolve ?? resolveLocal(config);
+  const model = new ServedModel({ config, environment, resolve, metrics, now, random, log });
+  let draining = false;
+  const rest = createRestServer({ model, metrics, now, log, isDraining: () => draining });
+  const report = (): ServingReport => ({ version: 1, kind: 'Serving', podName: config.podName, model: model.report });
+  const admin = await startHealthServer({
+    host: config.host,
+    port: options.ports.admin,
+    routes: {
+      [adminPaths.live]: () => probe(undefined),
+      [adminPaths.ready]: () => probe(draining ? 'draining' : model.whyNotReady()),
+      [adminPaths.metrics]: () => metricsAnswer(registry),
+      [adminPaths.report]: () => json(report()),
+    },
+  });
+  const address = await rest.listen({ host: config.host, port: options.ports.http });
+  const started = model.start();
+
+  const drain = async (): Promise<void> => {
+    if (draining) return;
+    draining = true;
+    log.info({ delayMs: config.drainDelayMs }, 'draining');
+    model.drain();
+    await sleep(config.drainDelayMs);
+    await rest.close();
+    await model.idle();
+    await model.stop();
+    await started;
+    await admin.close();
+  };
+  return { ports: { http: Number(new URL(address).port), grpc: 0, admin: admin.port }, model, drain };
+}

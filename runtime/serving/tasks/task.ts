@@ -1,0 +1,26 @@
+import type { RunRequest } from '../messages.ts';
+import type { Signature, Tensor } from '../tensor.ts';
+
+/** What a task makes of one loaded model. Lives in the model process. */
+export interface PreparedTask {
+  /** What clients send and get, in the words of the Open Inference Protocol. */
+  signature: Signature;
+  /** A checked request in, the model's own inputs out. Throws RequestError for content that cannot be used. */
+  before(request: RunRequest): Promise<RunRequest> | RunRequest;
+  /** The model's outputs in, the task's outputs out. */
+  after(outputs: Tensor[], request: RunRequest): Tensor[];
+}
+
+/** One thing that models do. A new task is one file beside this one and one line in tasks/index.ts. */
+export interface Task {
+  /** As `spec.model.task` names it. */
+  readonly name: string;
+  /** Media types of the natural body of `POST /v2/models/NAME/predict`. */
+  readonly bodyTypes: readonly string[];
+  /** In the front process: a natural body as a request. It copies and measures; it never decodes media. */
+  toInputs(body: Buffer, signature: Signature): Tensor[];
+  /** In the front process: outputs as the JSON text of `predictions`. */
+  toPredictions(outputs: readonly Tensor[]): string;
+  /** In the model process, once the model is loaded. Throws ModelFault for a model that the task cannot serve. */
+  prepare(model: Signature, directory: string): Promise<PreparedTask> | PreparedTask;
+}
