@@ -1,0 +1,122 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { parse, parseAllDocuments } from 'yaml';
+import { chart, helmFor, type Helm } from './helm.ts';
+
+interface Rule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+}
+
+interface Manifest {
+  kind: string;
+  metadata: { name: string; namespace?: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  rules?: Rule[];
+  spec?: unknown;
+}
+
+let helm: Helm;
+
+beforeAll(async () => {
+  helm = await helmFor();
+}, 1_800_000);
+
+async function render(...settings: string[]): Promise<Manifest[]> {
+  const set = settings.flatMap((setting) => ['--set', setting]);
+  const text = await helm([
+    'template',
+    'modelyard',
+    chart,
+    '--namespace',
+    'modelyard-system',
+    '--kube-version',
+    'v1.37.2',
+    ...set,
+  ]);
+  return parseAllDocuments(text)
+    .map((document) => document.toJS() as Manifest | null)
+    .filter((manifest) => manifest !== null);
+}
+
+const ofKind = (manifests: Manifest[], kind: string) => manifests.filter((manifest) => manifest.kind === kind);
+
+const operator = (manifests: Manifest[]) =>
+  ofKind(manifests, 'Deployment')[0]?.spec as {
+    replicas: number;
+    template: { spec: { containers: { image: string; args: string[] }[] } };
+  };
+
+describe('the chart', () => {
+  test('passes helm lint with warnings as errors', async () => {
+    await expect(helm(['lint', '--strict', chart])).resolves.toContain('0 chart(s) failed');
+  });
+
+  test.each([[[]], [['watchNamespaces={team-a,team-b}']]])(
+    'asks for no wildcard and no Secret: %j',
+    async (settings) => {
+      const rules = (await render(...settings)).flatMap((manifest) => manifest.rules ?? []);
+      expect(rules.length).toBeGreaterThan(5);
+      for (const { apiGroups, resources, verbs } of rules) {
+        expect([...apiGroups, ...resources, ...verbs].filter((word) => word.includes('*'))).toEqual([]);
+        expect(resources.filter((resource) => resource.startsWith('secrets'))).toEqual([]);
+      }
+    },
+  );
+
+  test('gives the operator no right outside the watched namespaces', async () => {
+    const manifests = await render('watchNamespaces={team-a,team-b}', 'rbac.aggregate=false');
+    expect(ofKind(manifests, 'ClusterRole')).toEqual([]);
+    expect(ofKind(manifests, 'ClusterRoleBinding')).toEqual([]);
+    const namespaces = ofKind(manifests, 'RoleBinding').map(({ metadata }) => metadata.namespace);
+    expect(namespaces.sort()).toEqual(['modelyard-system', 'team-a', 'team-b']);
+    expect(operator(manifests).template.spec.containers[0]?.args).toContain('--watch-namespaces=team-a,team-b');
+  });
+
+  test('carries the CRDs as they are in crds/, kept when the release goes', async () => {
+    const crds = ofKind(await render(), 'CustomResourceDefinition');
+    const folder = join(chart, '..', '..', 'crds');
+    const sources = await Promise.all((await readdir(folder)).map((file) => readFile(join(folder, file), 'utf8')));
+    const expected = sources.map((source) => parse(source, { merge: true }) as Manifest);
+    const byName = (a: Manifest, b: Manifest) => a.metadata.name.localeCompare(b.metadata.name);
+    expect(crds.sort(byName).map(({ spec }) => spec)).toEqual(expected.sort(byName).map(({ spec }) => spec));
+    for (const { metadata } of crds) expect(metadata.annotations?.['helm.sh/resource-policy']).toBe('keep');
+    expect(ofKind(await render('crds.install=false'), 'CustomResourceDefinition')).toEqual([]);
+  });
+
+  test('moves the operator to another image without moving the runtime', async () => {
+    const [before, after] = [operator(await render()), operator(await render('image.tag=9.9.9'))];
+    const container = (deployment: typeof before) => deployment.template.spec.containers[0];
+    expect(container(after)?.image).toBe('modelyard:9.9.9');
+    expect(container(after)?.args).toEqual(container(before)?.args);
+    expect(container(before)?.args).toContain('--runtime-image=modelyard:0.1.0');
+  });
+
+  test('prefers a digest over a tag', async () => {
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const [container] = operator(await render(`image.digest=${digest}`, `runtime.image.digest=${digest}`)).template.spec
+      .containers;
+    expect(container?.image).toBe(`modelyard@${digest}`);
+    expect(container?.args).toContain(`--runtime-image=modelyard@${digest}`);
+  });
+
+  test.each([
+    ['an unknown value', 'replica=3', 'replica'],
+    ['a storage range that is none', 'runtime.storage.allowedCidrs={everything}', 'allowedCidrs'],
+    ['a runtime without a version', 'runtime.image.tag=', 'runtime/image'],
+    ['a log level that is none', 'logLevel=loud', 'logLevel'],
+  ])('refuses %s by name', async (_what, setting, named) => {
+    await expect(render(setting)).rejects.toThrow(named);
+  });
+
+  test('scrapes metrics only where that is asked for', async () => {
+    expect(ofKind(await render(), 'ServiceMonitor')).toEqual([]);
+    expect(ofKind(await render('metrics.serviceMonitor.enabled=true'), 'ServiceMonitor')).toHaveLength(1);
+  });
+
+  test('holds a disruption budget while more than one operator runs', async () => {
+    expect(ofKind(await render(), 'PodDisruptionBudget')).toHaveLength(1);
+    expect(ofKind(await render('replicas=1'), 'PodDisruptionBudget')).toEqual([]);
+  });
+});
