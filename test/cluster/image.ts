@@ -39,21 +39,28 @@ interface WrittenLayer {
 /** Every tar entry carries the same time, so that equal files make equal layers. */
 const epoch = new Date(0);
 
-/** Writes the image as a docker-archive, which `ctr images import`, docker and podman read. No container engine is needed. */
-export async function writeImageArchive(file: string, image: Image): Promise<void> {
+/**
+ * Writes the images as one docker-archive, which `ctr images import`, docker and podman read. No container engine is needed.
+ * A layer that several images share, as the same array, is written once.
+ */
+export async function writeImageArchive(file: string, ...images: Image[]): Promise<void> {
   const work = await mkdtemp(`${file}.`);
   try {
-    const layers: WrittenLayer[] = [];
-    for (const [index, files] of image.layers.entries())
-      layers.push(await writeLayer(join(work, `layer-${index}.tar`), files));
-    const config = Buffer.from(JSON.stringify(imageConfig(image, layers)));
-    const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
-    const layerName = (layer: WrittenLayer): string => `${layer.sha256}/layer.tar`;
-    const manifest = [{ Config: configName, RepoTags: [image.name], Layers: layers.map(layerName) }];
+    const layers = new Map<LayerFile[], WrittenLayer>();
+    for (const files of images.flatMap((image) => image.layers)) {
+      if (!layers.has(files)) layers.set(files, await writeLayer(join(work, `layer-${layers.size}.tar`), files));
+    }
     const pack = tar.pack();
     const written = pipeline(pack, createWriteStream(file));
-    await add(pack, { name: configName, mode: 0o644 }, config);
-    for (const layer of new Map(layers.map((each) => [each.sha256, each])).values()) {
+    const manifest = [];
+    for (const image of images) {
+      const own = image.layers.flatMap((files) => layers.get(files) ?? []);
+      const config = Buffer.from(JSON.stringify(imageConfig(image, own)));
+      const name = `${createHash('sha256').update(config).digest('hex')}.json`;
+      await add(pack, { name, mode: 0o644 }, config);
+      manifest.push({ Config: name, RepoTags: [image.name], Layers: own.map(layerName) });
+    }
+    for (const layer of new Map([...layers.values()].map((each) => [each.sha256, each])).values()) {
       await add(pack, { name: layerName(layer), mode: 0o644, size: layer.bytes }, layer.file);
     }
     await add(pack, { name: 'manifest.json', mode: 0o644 }, Buffer.from(JSON.stringify(manifest)));
@@ -63,6 +70,8 @@ export async function writeImageArchive(file: string, image: Image): Promise<voi
     await rm(work, { recursive: true, force: true });
   }
 }
+
+const layerName = (layer: WrittenLayer): string => `${layer.sha256}/layer.tar`;
 
 function imageConfig(image: Image, layers: WrittenLayer[]): object {
   return {
