@@ -52,18 +52,23 @@ export async function writeImageArchive(file: string, ...images: Image[]): Promi
     }
     const pack = tar.pack();
     const written = pipeline(pack, createWriteStream(file));
-    const manifest = [];
+    const manifest = new Map<string, { Config: string; RepoTags: string[]; Layers: string[] }>();
     for (const image of images) {
       const own = image.layers.flatMap((files) => layers.get(files) ?? []);
       const config = Buffer.from(JSON.stringify(imageConfig(image, own)));
       const name = `${createHash('sha256').update(config).digest('hex')}.json`;
-      await add(pack, { name, mode: 0o644 }, config);
-      manifest.push({ Config: name, RepoTags: [image.name], Layers: own.map(layerName) });
+      const same = manifest.get(name);
+      if (same === undefined) await add(pack, { name, mode: 0o644 }, config);
+      manifest.set(name, {
+        Config: name,
+        RepoTags: [...(same?.RepoTags ?? []), image.name],
+        Layers: own.map(layerName),
+      });
     }
     for (const layer of new Map([...layers.values()].map((each) => [each.sha256, each])).values()) {
       await add(pack, { name: layerName(layer), mode: 0o644, size: layer.bytes }, layer.file);
     }
-    await add(pack, { name: 'manifest.json', mode: 0o644 }, Buffer.from(JSON.stringify(manifest)));
+    await add(pack, { name: 'manifest.json', mode: 0o644 }, Buffer.from(JSON.stringify([...manifest.values()])));
     pack.finalize();
     await written;
   } finally {
