@@ -115,6 +115,11 @@ export class LocalCluster {
     return this.#create(object);
   }
 
+  /** Replaces all but the status. @throws KubeError 404, 409, 422 */
+  update(object: KubeObject): KubeObject {
+    return this.#replace(object);
+  }
+
   /** Deletes, gracefully where a node runs it. Gone already is no error. @throws KubeError 409 */
   delete(ref: ObjectRef): void {
     this.#remove(ref);

@@ -1,0 +1,123 @@
+import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts';
+import { refOf } from '../../operator/kube/object.ts';
+import { KubeError } from '../../operator/kube/errors.ts';
+import type { PodAddresses } from './addresses.ts';
+import type { LocalCluster } from './cluster.ts';
+import type { Folders, Lookup } from './pod-environment.ts';
+import { PodRunner } from './pod-runner.ts';
+import type { PodSpec, PodStatus } from './pod.ts';
+import { whyUnschedulable } from './scheduler.ts';
+import { podKind } from './workloads.ts';
+
+export interface KubeletOptions {
+  now: () => Date;
+  random: () => number;
+  appFolder: string;
+  folders: Folders;
+  addresses: PodAddresses;
+  /** Extended resources of this machine, such as `{ 'nvidia.com/gpu': 1 }`. */
+  devices: Record<string, number>;
+  baseEnv: Record<string, string>;
+  onLine: (pod: KubeObject, line: string) => void;
+}
+
+const nodeName = 'laptop';
+const mirrored = ['Secret', 'ConfigMap'].map((kind) => ({ apiVersion: 'v1', kind }));
+
+/** The one node of a laptop: takes pods where its devices suffice, runs each as a process, and tells how it does. */
+export class Kubelet {
+  readonly #cluster: LocalCluster;
+  readonly #options: KubeletOptions;
+  readonly #runners = new Map<string, PodRunner>();
+  readonly #stops: (() => void)[];
+  #due = false;
+  #stopped = false;
+
+  constructor(cluster: LocalCluster, options: KubeletOptions) {
+    this.#cluster = cluster;
+    this.#options = options;
+    this.#stops = [podKind, ...mirrored].map((kind) =>
+      cluster.onChange(kind, () => {
+        this.#soon();
+        if (kind !== podKind) for (const runner of this.#runners.values()) void runner.refresh();
+      }),
+    );
+    this.#soon();
+  }
+
+  /** The process of a pod; undefined while there is none. */
+  pidOf(pod: KubeObject): number | undefined {
+    return this.#runners.get(pod.metadata.uid ?? '')?.pid;
+  }
+
+  /** Stops every pod; what is not gone after `graceMs` is killed. Resolves when no process is left. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    for (const stop of this.#stops) stop();
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop(graceMs)));
+  }
+
+  #soon(): void {
+    if (this.#due || this.#stopped) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      if (!this.#stopped) this.#lookAtAll();
+    });
+  }
+
+  #lookAtAll(): void {
+    const pods = this.#cluster.all(podKind);
+    const here = pods.filter((pod) => (pod.spec as PodSpec).nodeName !== undefined);
+    for (const pod of pods) {
+      const uid = pod.metadata.uid ?? '';
+      const runner = this.#runners.get(uid);
+      if (pod.metadata.deletionTimestamp !== undefined) {
+        const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
+        if (runner === undefined) this.#cluster.purge(refOf(pod));
+        else void runner.stop(graceMs);
+      } else if (runner === undefined) {
+        const why = whyUnschedulable(pod, here, this.#options.devices);
+        if (why !== undefined) this.#refuse(pod, why);
+        else if ((pod.spec as PodSpec).nodeName === undefined) here.push(this.#run(pod));
+      }
+    }
+  }
+
+  #refuse(pod: KubeObject, message: string): void {
+    const old = (pod.status as PodStatus | undefined)?.conditions?.[0];
+    const lastTransitionTime = old?.lastTransitionTime ?? `${this.#options.now().toISOString().slice(0, 19)}Z`;
+    this.#cluster.writeStatus(refOf(pod), {
+      phase: 'Pending',
+      conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime }],
+    });
+  }
+
+  #run(pod: KubeObject): KubeObject {
+    const bound = this.#cluster.update({ ...pod, spec: { ...(pod.spec as PodSpec), nodeName } });
+    const runner = new PodRunner(bound, {
+      ...this.#options,
+      lookup: this.#lookup(pod.metadata.namespace ?? ''),
+      writeStatus: (of, status) => this.#cluster.writeStatus(refOf(of), { ...status }),
+    });
+    const uid = bound.metadata.uid ?? '';
+    this.#runners.set(uid, runner);
+    void runner.done.then(() => {
+      this.#runners.delete(uid);
+      this.#cluster.purge(refOf(bound));
+    });
+    return bound;
+  }
+
+  #lookup(namespace: string): Lookup {
+    return (kind, name) => {
+      const ref: ObjectRef = { apiVersion: 'v1', kind, name, namespace };
+      try {
+        return this.#cluster.get(ref);
+      } catch (error) {
+        if (error instanceof KubeError && error.status === 404) return undefined;
+        throw error;
+      }
+    };
+  }
+}
