@@ -57,7 +57,10 @@ export class WorkQueue {
   /** Asks for a look after a time; an earlier one that was asked for stands. */
   addAfter(key: Key, delayMs: number): void {
     if (this.#closed) return;
-    if (delayMs <= 0) return this.add(key);
+    if (delayMs <= 0) {
+      this.add(key);
+      return;
+    }
     if (this.#ready.has(key) || this.#again.has(key)) return;
     const dueMs = this.#clock.monotonicMs() + delayMs;
     const known = this.#later.get(key);

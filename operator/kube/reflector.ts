@@ -22,8 +22,8 @@ const retry: BackoffOptions = { baseMs: 800, maxMs: 30_000, jitter: 0.5 };
 const pageSize = 500;
 /** A watch that ended sooner without a word is taken for a failure, or two broken ends would spin. */
 const shortWatchMs = 1_000;
-/** Failures are forgotten after a watch has held this long. */
-const healthyMs = 120_000;
+/** Failures are forgotten after a watch has held this long, or has brought anything. */
+const healthyMs = 10_000;
 
 /**
  * Keeps a store equal to the API server: lists, then watches from there, for ever.
@@ -60,20 +60,21 @@ export class Reflector {
   async #list(signal: AbortSignal): Promise<string> {
     const { client, kind, namespace, labelSelector, store, onChange } = this.#options;
     const items: KubeObject[] = [];
-    let page: ListPage | undefined;
-    do {
-      page = await client.list(kind, {
+    for (let continueToken: string | undefined; ;) {
+      const page: ListPage = await client.list(kind, {
         limit: pageSize,
         signal,
         ...(namespace === undefined ? {} : { namespace }),
         ...(labelSelector === undefined ? {} : { labelSelector }),
-        ...(page?.continueToken === undefined ? {} : { continueToken: page.continueToken }),
+        ...(continueToken === undefined ? {} : { continueToken }),
       });
       items.push(...page.items);
-    } while (page.continueToken !== undefined);
-    for (const change of store.replace(items, namespace)) onChange(change);
-    this.#setSynced();
-    return page.resourceVersion;
+      continueToken = page.continueToken;
+      if (continueToken !== undefined) continue;
+      for (const change of store.replace(items, namespace)) onChange(change);
+      this.#setSynced();
+      return page.resourceVersion;
+    }
   }
 
   async #watch(resourceVersion: string, signal: AbortSignal): Promise<void> {
@@ -91,6 +92,7 @@ export class Reflector {
     try {
       for await (const { type, object } of watch) {
         events += 1;
+        this.#failures = 0;
         this.#take(type, object);
         this.#resourceVersion = object.metadata.resourceVersion ?? this.#resourceVersion;
       }

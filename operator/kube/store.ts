@@ -45,7 +45,7 @@ export class Store implements ReadStore {
     const owner = controllerOf(object);
     if (owner !== undefined) {
       let owned = this.#owned.get(owner.uid);
-      if (owned === undefined) this.#owned.set(owner.uid, (owned = new Map()));
+      if (owned === undefined) this.#owned.set(owner.uid, (owned = new Map<Key, KubeObject>()));
       owned.set(key, object);
     }
     return old === undefined ? { new: object } : { old, new: object };

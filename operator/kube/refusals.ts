@@ -1,0 +1,64 @@
+import { backoffMs, type BackoffOptions } from '../../lib/backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Refusal } from './definition.ts';
+import type { Key } from './object.ts';
+
+interface Standing {
+  refusal: Refusal;
+  /** Of the desired object. */
+  hash: string;
+  times: number;
+  /** Monotonic; until then the same content is not tried again. */
+  untilMs: number;
+}
+
+const retry: BackoffOptions = { baseMs: 5_000, maxMs: 60_000, jitter: 0.1 };
+
+/**
+ * What was refused, for each key, so that the same content is not sent at every look. It is tried again when the content
+ * changes, and otherwise after 5 s to a minute: a quota may be raised and a name may be freed without anybody telling us.
+ */
+export class Refusals {
+  readonly #clock: Clock;
+  readonly #standing = new Map<Key, Map<string, Standing>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The refusal that still holds for this content, if one does. */
+  standing(key: Key, object: string, hash: string): Refusal | undefined {
+    const known = this.#standing.get(key)?.get(object);
+    return known !== undefined && known.hash === hash && known.untilMs > this.#clock.monotonicMs()
+      ? known.refusal
+      : undefined;
+  }
+
+  add(key: Key, object: string, hash: string, refusal: Refusal): void {
+    let known = this.#standing.get(key);
+    if (known === undefined) this.#standing.set(key, (known = new Map<string, Standing>()));
+    const before = known.get(object);
+    const times = before?.hash === hash ? before.times + 1 : 1;
+    const untilMs = this.#clock.monotonicMs() + backoffMs(times, retry, () => this.#clock.random());
+    known.set(object, { refusal, hash, times, untilMs });
+  }
+
+  /** The object was taken, or moved: what was refused of it no longer stands. */
+  clear(key: Key, object: string): void {
+    const known = this.#standing.get(key);
+    known?.delete(object);
+    if (known?.size === 0) this.#standing.delete(key);
+  }
+
+  forget(key: Key): void {
+    this.#standing.delete(key);
+  }
+
+  /** Until the first of them may be tried again. */
+  retryInMs(key: Key): number | undefined {
+    const known = [...(this.#standing.get(key)?.values() ?? [])];
+    return known.length === 0
+      ? undefined
+      : Math.max(1, Math.min(...known.map(({ untilMs }) => untilMs)) - this.#clock.monotonicMs());
+  }
+}
