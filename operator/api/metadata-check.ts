@@ -20,7 +20,7 @@ function entryFaults(field: string, entries: unknown, valid: (value: string) => 
 
 /** What every API server asks of the metadata of a namespaced object. */
 export function metadataFaults(object: unknown): FieldFault[] {
-  const metadata = isObject(object) ? object['metadata'] : undefined;
+  const metadata = isObject(object) ? object.metadata : undefined;
   if (!isObject(metadata))
     return [{ field: 'metadata.name', message: 'Required value: name or generateName is required' }];
   const { name, namespace, labels, annotations } = metadata;

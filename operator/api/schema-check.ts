@@ -60,19 +60,19 @@ function messageOf(error: ErrorObject): string {
     case 'pattern':
       return `${found}: should match '${schema.pattern ?? ''}'${meaning}`;
     case 'type':
-      return `${found}: must be of type ${String(params['type'])}`;
+      return `${found}: must be of type ${String(params.type)}`;
     case 'anyOf':
       return `${found}: must be an integer or a string`;
     case 'maxLength':
-      return `Too long: may not be more than ${String(params['limit'])} characters`;
+      return `Too long: may not be more than ${String(params.limit)} characters`;
     case 'maxItems':
-      return `Too many: ${Array.isArray(error.data) ? error.data.length : 0}: must have at most ${String(params['limit'])} items`;
+      return `Too many: ${Array.isArray(error.data) ? error.data.length : 0}: must have at most ${String(params.limit)} items`;
     case 'maxProperties':
-      return `Too many: must have at most ${String(params['limit'])} entries`;
+      return `Too many: must have at most ${String(params.limit)} entries`;
     case 'minimum':
-      return `${found}: should be greater than or equal to ${String(params['limit'])}`;
+      return `${found}: should be greater than or equal to ${String(params.limit)}`;
     case 'maximum':
-      return `${found}: should be less than or equal to ${String(params['limit'])}`;
+      return `${found}: should be less than or equal to ${String(params.limit)}`;
     default:
       return `${found}: ${error.message ?? error.keyword}`;
   }
@@ -112,7 +112,7 @@ export function schemaFaults(value: unknown, schema: Schema): FieldFault[] {
     .filter((error) => !error.schemaPath.includes('/anyOf/'))
     .map((error) => {
       const field = fieldOf(error.instancePath, value);
-      const missing: unknown = error.keyword === 'required' ? error.params['missingProperty'] : undefined;
+      const missing: unknown = error.keyword === 'required' ? error.params.missingProperty : undefined;
       return { field: typeof missing === 'string' ? childPath(field, missing) : field, message: messageOf(error) };
     });
   return [...faults, ...duplicateFaults(value, schema, '')];

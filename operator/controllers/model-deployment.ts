@@ -1,0 +1,63 @@
+import type { ServingReport } from '../../runtime/contract.ts';
+import type { ModelDeployment, ModelDeploymentStatus } from '../api/model-deployment.gen.ts';
+import { labels, managedBy } from '../core/metadata.ts';
+import type { ServingInputs, ServingObserved } from '../core/serving/observed.ts';
+import { render } from '../core/serving/render.ts';
+import type { Definition, Source } from '../kube/definition.ts';
+import { keyOf, type Key, type KubeObject } from '../kube/object.ts';
+import { modelDeploymentKind, podKind, servingKinds } from './kinds.ts';
+
+/** What does not change while the operator runs. */
+export type ServingConfig = Omit<ServingInputs, 'now'>;
+
+/** What pods said last, and the source that asks them. */
+export interface ReportSource extends Source {
+  get(pod: KubeObject): ServingReport | undefined;
+}
+
+const ours = `${labels.managedBy}=${managedBy}`;
+
+function deploymentKey({ metadata: { namespace, labels: own } }: KubeObject): Key[] {
+  const name = own?.[labels.deployment];
+  return name === undefined ? [] : [keyOf({ metadata: { name, ...(namespace === undefined ? {} : { namespace }) } })];
+}
+
+/** Where a deployment answers inside a cluster. */
+export const clusterUrl = (namespace: string, name: string): string => `http://${name}.${namespace}.svc`;
+
+/** Turns ModelDeployments into pods that serve. */
+export function modelDeploymentController(
+  config: ServingConfig,
+  reports: ReportSource,
+): Definition<ServingObserved, ModelDeploymentStatus> {
+  return {
+    name: 'model-deployment',
+    kind: modelDeploymentKind,
+    owns: servingKinds.map((kind) => ({ kind, labelSelector: ours })),
+    watches: [{ kind: podKind, labelSelector: `${ours},${labels.component}=serving`, keysOf: deploymentKey }],
+    sources: [reports],
+    observe(key, stores, refusals) {
+      const owner = stores(modelDeploymentKind).get(key) as ModelDeployment | undefined;
+      if (owner === undefined) return undefined;
+      const { name, namespace, uid = '' } = owner.metadata;
+      const pods = stores(podKind)
+        .list(namespace)
+        .filter(({ metadata }) => metadata.labels?.[labels.deployment] === name);
+      return {
+        owner,
+        children: servingKinds.flatMap((kind) => [...stores(kind).ownedBy(uid)]),
+        pods,
+        reports: new Map(
+          pods.flatMap((pod) => {
+            const report = reports.get(pod);
+            return report === undefined ? [] : [[pod.metadata.name, report]];
+          }),
+        ),
+        refusals,
+      };
+    },
+    render: (observed, now) => render(observed, { ...config, now }),
+    ownerOf: ({ owner }) => owner,
+    childrenOf: ({ children }) => children,
+  };
+}

@@ -1,0 +1,35 @@
+import type { ServingReport } from '../../../runtime/contract.ts';
+import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
+import type { Refusal } from '../../kube/definition.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import type { Pod } from '../objects.ts';
+
+/** Everything a decision about one ModelDeployment is taken on. */
+export interface ServingObserved {
+  owner: ModelDeployment;
+  /** What the owner controls. */
+  children: readonly KubeObject[];
+  /** By name. */
+  pods: readonly Pod[];
+  /** Of those pods, by pod name. Not trusted beyond its schema. */
+  reports: ReadonlyMap<string, ServingReport>;
+  /** What the last attempt was refused. */
+  refusals: readonly Refusal[];
+}
+
+/** What the operator was configured with. */
+export interface ServingInputs {
+  now: Date;
+  /** The image of the runtime. */
+  image: string;
+  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
+  operatorNamespace: string;
+  /** Private address ranges that a model URI may name. */
+  storageAllowedCidrs: readonly string[];
+  /** Of the runtime. */
+  logLevel: string;
+  /** For laptops. */
+  allowFileUris: boolean;
+  /** Where a deployment answers. */
+  url(namespace: string, name: string): string;
+}

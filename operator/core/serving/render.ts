@@ -1,0 +1,53 @@
+import type { ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
+import { type KubeObject, refOf } from '../../kube/object.ts';
+import { firstFinding } from '../checks.ts';
+import type { Plan, Render } from '../plan.ts';
+import { servingPod } from '../pod-template.ts';
+import { deployment } from './deployment.ts';
+import { disruptionBudget } from './disruption-budget.ts';
+import { networkPolicy } from './network-policy.ts';
+import type { ServingInputs, ServingObserved } from './observed.ts';
+import { pin, pinnedDigest } from './pin.ts';
+import { service } from './service.ts';
+import { serviceAccount } from './service-account.ts';
+import { specChecks } from './spec-checks.ts';
+import { statusOf } from './status.ts';
+
+/** How long until what was refused is tried again: a taken name or a full quota gives no sign when it is free. */
+const retryRefusedMs = 30_000;
+
+const sameObject = (a: KubeObject, b: KubeObject): boolean => a.kind === b.kind && a.metadata.name === b.metadata.name;
+
+/**
+ * What a ModelDeployment wants done, from all that is known.
+ *
+ * A spec that no pod could serve changes nothing that runs; after a refusal only the status is written.
+ */
+export const render: Render<ServingObserved, ServingInputs, ModelDeploymentStatus> = (observed, inputs) => {
+  const { owner, children, refusals } = observed;
+  if (owner.metadata.deletionTimestamp !== undefined) return leaving(observed);
+
+  const pod = servingPod(owner, inputs);
+  const specFinding = firstFinding(specChecks, { spec: owner.spec, inputs });
+  const { status, events } = statusOf(observed, inputs, pod.revision, specFinding);
+  if (specFinding !== undefined) return { apply: [], remove: [], status, events };
+  if (refusals.length > 0) return { apply: [], remove: [], status, events, requeueAfterMs: retryRefusedMs };
+
+  const apply = [
+    serviceAccount(owner),
+    pin(owner, pinnedDigest(observed, pod.revision)),
+    networkPolicy(owner, inputs.operatorNamespace),
+    service(owner),
+    deployment(owner, pod.template),
+    disruptionBudget(owner),
+  ].filter((object) => object !== undefined);
+  const unwanted = children.filter(
+    (child) => child.metadata.deletionTimestamp === undefined && !apply.some((object) => sameObject(object, child)),
+  );
+  return { apply, remove: unwanted.map(refOf), status, events };
+};
+
+/** Owner references take everything along; whatever would be written now would only race with that. */
+function leaving({ owner }: ServingObserved): Plan<ModelDeploymentStatus> {
+  return { apply: [], remove: [], status: owner.status ?? {}, events: [] };
+}

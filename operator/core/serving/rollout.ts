@@ -1,0 +1,73 @@
+import type { Finding } from '../checks.ts';
+import { firstFinding } from '../checks.ts';
+import { labels, servingNames } from '../metadata.ts';
+import type { Deployment, Pod } from '../objects.ts';
+import { podChecks, type PodSubject } from './pod-checks.ts';
+import type { ServingObserved } from './observed.ts';
+
+/** How far the pods are from what the spec asks for. */
+export interface Rollout {
+  desired: number;
+  /** Pods that exist, of whatever revision. */
+  replicas: number;
+  /** Pods that answer, of whatever revision. */
+  ready: number;
+  /** Pods of the wanted revision that answer. */
+  updatedReady: number;
+  /** Every pod is of the wanted revision, and as many answer as were asked for. */
+  complete: boolean;
+}
+
+export function deploymentOf({ owner, children }: ServingObserved): Deployment | undefined {
+  const name = servingNames(owner.metadata.name).workload;
+  const found = children.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
+  return found;
+}
+
+const isReady = ({ status }: Pod): boolean =>
+  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
+
+function podsOf({ pods }: ServingObserved, revision: string): Pod[] {
+  return pods
+    .filter(
+      ({ metadata }) => metadata.labels?.[labels.revision] === revision && metadata.deletionTimestamp === undefined,
+    )
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}
+
+/** Whether the Deployment's status speaks of the wanted shape and size at all, and what it says. */
+export function rolloutOf(observed: ServingObserved, revision: string): Rollout {
+  const deployment = deploymentOf(observed);
+  const desired = observed.owner.spec.replicas;
+  const {
+    observedGeneration = 0,
+    replicas = 0,
+    updatedReplicas = 0,
+    readyReplicas = 0,
+    availableReplicas = 0,
+  } = deployment?.status ?? {};
+  const current =
+    deployment !== undefined &&
+    observedGeneration >= (deployment.metadata.generation ?? 0) &&
+    deployment.spec?.replicas === desired &&
+    deployment.spec.template?.metadata?.labels?.[labels.revision] === revision;
+  return {
+    desired,
+    replicas,
+    ready: readyReplicas,
+    updatedReady: podsOf(observed, revision).filter(isReady).length,
+    complete: current && replicas === desired && updatedReplicas === desired && availableReplicas === desired,
+  };
+}
+
+/** Why pods of the wanted revision are not ready. Causes that need somebody come before the course of things. */
+export function podFinding(observed: ServingObserved, revision: string): Finding | undefined {
+  const subjects = podsOf(observed, revision)
+    .filter((pod) => !isReady(pod))
+    .map((pod): PodSubject => {
+      const report = observed.reports.get(pod.metadata.name);
+      return { pod, report, accelerator: observed.owner.spec.accelerator?.resource };
+    });
+  const findings = subjects.flatMap((subject) => firstFinding(podChecks, subject) ?? []);
+  return findings.find(({ type }) => type === 'Warning') ?? findings[0];
+}

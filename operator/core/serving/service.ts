@@ -1,0 +1,22 @@
+import { ports } from '../../../runtime/contract.ts';
+import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import { childMetadata, servingNames, servingSelector } from '../metadata.ts';
+
+/** Where the model answers: REST on 80, gRPC on 9000. Never the admin port. */
+export function service(owner: ModelDeployment): KubeObject {
+  const { name } = owner.metadata;
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: childMetadata(owner, servingNames(name).service),
+    spec: {
+      type: 'ClusterIP',
+      selector: servingSelector(name),
+      ports: [
+        { name: 'http', port: 80, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' },
+        { name: 'grpc', port: ports.grpc, targetPort: 'grpc', protocol: 'TCP', appProtocol: 'kubernetes.io/h2c' },
+      ],
+    },
+  };
+}

@@ -1,0 +1,71 @@
+import type { Check, Finding } from '../checks.ts';
+import { modelUri } from '../model-uri.ts';
+import type { ServingInputs, ServingObserved } from './observed.ts';
+
+export interface SpecSubject {
+  spec: ServingObserved['owner']['spec'];
+  inputs: Pick<ServingInputs, 'allowFileUris'>;
+}
+
+const servedTasks: readonly string[] = ['Tensor', 'ImageClassification'];
+const servedSchemes: readonly string[] = ['s3', 'http', 'https', 'pvc'];
+
+const refusal = (reason: string, message: string): Finding => ({ terminal: true, type: 'Warning', reason, message });
+
+/** What no pod could ever do. Each is said before any pod is made, and only another spec changes it. */
+export const specChecks: readonly Check<SpecSubject>[] = [
+  {
+    name: 'the task is one that the runtime serves',
+    find: ({ spec: { model } }) =>
+      servedTasks.includes(model.task)
+        ? undefined
+        : refusal(
+            'UnsupportedTask',
+            `spec.model.task ${model.task} is not served by this version; set it to ${servedTasks.join(' or ')}`,
+          ),
+  },
+  {
+    name: 'a trained model needs TrainingJobs',
+    find: ({ spec: { model } }) =>
+      model.trained === undefined
+        ? undefined
+        : refusal(
+            'NoTrainedVersion',
+            `spec.model.trained names the lineage ${model.trained.name}, but this version does not run TrainingJobs, ` +
+              'so no lineage has a version; set spec.model.uri instead',
+          ),
+  },
+  {
+    name: 'files are for laptops',
+    find: ({ spec: { model }, inputs }) =>
+      modelUri(model.uri ?? '').scheme !== 'file' || inputs.allowFileUris
+        ? undefined
+        : refusal(
+            'UnsupportedScheme',
+            `spec.model.uri ${model.uri ?? ''} names a file of one machine, which pods on a cluster cannot see; ` +
+              'copy the model to a PersistentVolumeClaim (pvc://CLAIM/PATH) or to object storage (s3://BUCKET/KEY)',
+          ),
+  },
+  {
+    name: 'the scheme is one that the model store reads',
+    find: ({ spec: { model } }) => {
+      const { scheme } = modelUri(model.uri ?? '');
+      if (model.uri === undefined || scheme === 'file' || servedSchemes.includes(scheme)) return undefined;
+      return refusal(
+        'UnsupportedScheme',
+        `spec.model.uri has the scheme ${scheme}, which this version does not read; use one of ${servedSchemes.join(', ')}`,
+      );
+    },
+  },
+  {
+    name: 'the accelerator is one that the runtime uses',
+    find: ({ spec: { accelerator } }) =>
+      accelerator === undefined || accelerator.resource.startsWith('nvidia.com/')
+        ? undefined
+        : refusal(
+            'UnsupportedAccelerator',
+            `spec.accelerator.resource ${accelerator.resource} is not used by this version; name one of nvidia.com/, ` +
+              'or leave spec.accelerator out to run on the CPU',
+          ),
+  },
+];

@@ -1,0 +1,162 @@
+import type { ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
+import { type Condition, findCondition, setCondition } from '../../api/conditions.ts';
+import { type Finding, firstFinding } from '../checks.ts';
+import { selectorText, servingSelector } from '../metadata.ts';
+import type { PlannedEvent } from '../plan.ts';
+import type { ServingInputs, ServingObserved } from './observed.ts';
+import { pinnedDigest, reportsOf } from './pin.ts';
+import { creationChecks, refusalChecks } from './refusal-checks.ts';
+import { deploymentOf, podFinding, type Rollout, rolloutOf } from './rollout.ts';
+
+/** A condition before it is compared with the one that was. */
+type Judgement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+const counts = ({ desired, updatedReady, ready }: Rollout): string =>
+  `${updatedReady} of ${desired} pods ready${ready > updatedReady ? `, ${ready - updatedReady} of an earlier revision still answer` : ''}`;
+
+/** The course of things, where nothing is the matter. */
+function courseOf(observed: ServingObserved, rollout: Rollout): Finding {
+  if (rollout.complete && rollout.desired === 0) {
+    return { type: 'Normal', reason: 'ScaledToZero', message: 'no pod runs, as spec.replicas asks; nothing answers' };
+  }
+  if (rollout.complete) {
+    return { type: 'Normal', reason: 'Ready', message: `all ${rollout.desired} pods answer requests` };
+  }
+  if (rollout.replicas > rollout.desired || rollout.ready > rollout.updatedReady) {
+    return { type: 'Normal', reason: 'RollingOut', message: `pods are being replaced: ${counts(rollout)}` };
+  }
+  const started = deploymentOf(observed) !== undefined;
+  const message = started ? `pods are starting: ${counts(rollout)}` : 'the pods are about to be created';
+  return { type: 'Normal', reason: 'Starting', message };
+}
+
+/** The one thing to say about the deployment: what the spec forbids, was refused, keeps pods away, or goes on. */
+function verdictOf(observed: ServingObserved, revision: string, specFinding: Finding | undefined): [Finding, Rollout] {
+  const rollout = rolloutOf(observed, revision);
+  const found =
+    specFinding ??
+    firstFinding(refusalChecks, observed) ??
+    (rollout.complete ? undefined : firstFinding(creationChecks, { deployment: deploymentOf(observed) })) ??
+    (rollout.complete ? undefined : podFinding(observed, revision));
+  if (found === undefined) return [courseOf(observed, rollout), rollout];
+  // Until a rollout that has trouble is over, the pods before it still answer: that belongs to the news.
+  const answering = rollout.ready > 0 ? ` (${counts(rollout)})` : '';
+  return [{ ...found, message: `${found.message}${answering}` }, rollout];
+}
+
+function modelResolved(
+  observed: ServingObserved,
+  digest: string | undefined,
+  revision: string,
+  finding: Finding,
+): Judgement {
+  const { uri } = observed.owner.spec.model;
+  const type = 'ModelResolved';
+  if (finding.terminal === true) return { type, status: 'False', reason: finding.reason, message: finding.message };
+  const faulty = reportsOf(observed, revision).find(({ model }) => model.fault !== undefined);
+  const loaded = reportsOf(observed, revision).some(
+    ({ model }) => model.digest !== undefined && model.fault === undefined,
+  );
+  const wasLoaded = observed.owner.status?.model?.inputs !== undefined && observed.owner.status.revision === revision;
+  if (faulty?.model.fault !== undefined && !loaded && !wasLoaded) {
+    const { reason, message } = faulty.model.fault;
+    return { type, status: 'False', reason, message };
+  }
+  if (digest !== undefined && (loaded || wasLoaded)) {
+    return { type, status: 'True', reason: 'Pinned', message: `${uri ?? ''} is ${digest}` };
+  }
+  return { type, status: 'Unknown', reason: 'Resolving', message: `no pod has read ${uri ?? 'the model'} yet` };
+}
+
+function judgements(
+  observed: ServingObserved,
+  revision: string,
+  digest: string | undefined,
+  verdict: Finding,
+  complete: boolean,
+): Judgement[] {
+  const { reason, message } = verdict;
+  const bad = verdict.type === 'Warning';
+  const done = complete && !bad;
+  const progressing = !done && verdict.terminal !== true;
+  return [
+    { type: 'Ready', status: done ? 'True' : 'False', reason, message },
+    { type: 'Progressing', status: progressing ? 'True' : 'False', reason: done ? 'Complete' : reason, message },
+    modelResolved(observed, digest, revision, verdict),
+    // Only there while it is true: tools that know kstatus read it as "failed until somebody acts".
+    ...(verdict.terminal === true ? [{ type: 'Stalled', status: 'True' as const, reason, message }] : []),
+  ];
+}
+
+function signatures(
+  observed: ServingObserved,
+  revision: string,
+): Pick<NonNullable<ModelDeploymentStatus['model']>, 'inputs' | 'outputs'> {
+  const known = reportsOf(observed, revision).find(
+    ({ model }) => model.inputs !== undefined && model.outputs !== undefined,
+  );
+  const before = observed.owner.status?.revision === revision ? observed.owner.status.model : undefined;
+  const inputs = known?.model.inputs ?? before?.inputs;
+  const outputs = known?.model.outputs ?? before?.outputs;
+  return { ...(inputs === undefined ? {} : { inputs }), ...(outputs === undefined ? {} : { outputs }) };
+}
+
+/** An Event for a condition that took another reason or status. */
+function eventsOf(before: readonly Condition[], after: readonly Judgement[], verdict: Finding): PlannedEvent[] {
+  const events: PlannedEvent[] = [];
+  for (const { type, status, reason, message } of after) {
+    const previous = findCondition(before, type);
+    if (previous?.reason === reason && previous.status === status) continue;
+    if (type === 'Ready') events.push({ type: verdict.type, reason, action: 'Reconcile', note: message });
+    if (type === 'ModelResolved' && status === 'True')
+      events.push({ type: 'Normal', reason, action: 'Resolve', note: message });
+  }
+  return events;
+}
+
+export interface Judged {
+  status: ModelDeploymentStatus;
+  events: PlannedEvent[];
+  verdict: Finding;
+}
+
+/** The whole status, and the Events for what changed in it. */
+export function statusOf(
+  observed: ServingObserved,
+  inputs: ServingInputs,
+  revision: string,
+  specFinding: Finding | undefined,
+): Judged {
+  const { metadata, spec, status } = observed.owner;
+  const [verdict, rollout] = verdictOf(observed, revision, specFinding);
+  const digest = specFinding === undefined ? pinnedDigest(observed, revision) : undefined;
+  const before = status?.conditions ?? [];
+  const after = judgements(observed, revision, digest, verdict, rollout.complete);
+  const observedGeneration = metadata.generation ?? 0;
+  const conditions = after.flatMap((judgement) => {
+    const list = setCondition(before, { ...judgement, observedGeneration }, inputs.now);
+    return findCondition(list, judgement.type) ?? [];
+  });
+  return {
+    verdict,
+    events: eventsOf(before, after, verdict),
+    status: {
+      observedGeneration,
+      replicas: rollout.replicas,
+      readyReplicas: rollout.ready,
+      selector: selectorText(servingSelector(metadata.name)),
+      revision,
+      url: inputs.url(metadata.namespace ?? 'default', metadata.name),
+      ...(spec.model.uri === undefined
+        ? {}
+        : {
+            model: {
+              uri: spec.model.uri,
+              ...(digest === undefined ? {} : { digest }),
+              ...signatures(observed, revision),
+            },
+          }),
+      conditions,
+    },
+  };
+}
