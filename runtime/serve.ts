@@ -39,7 +39,7 @@ const server = await startServing({
   config,
   ports,
   environment: process.env,
-  now: () => performance.now(),
+  now: () => performance.timeOrigin + performance.now(),
   random: Math.random,
   log,
 });

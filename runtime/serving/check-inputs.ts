@@ -1,6 +1,6 @@
-import type { TensorSignature } from '../contract.ts';
+import type { DataType, TensorSignature } from '../contract.ts';
 import { invalid } from '../errors.ts';
-import { elementCount, elementSize, splitBytes, type Tensor } from './tensor.ts';
+import { elementCount, elementSize, isDataType, splitBytes, type Tensor } from './tensor.ts';
 
 /** No tensor of a request may have more dimensions. */
 export const maxRank = 32;
@@ -15,6 +15,13 @@ export function checkShape(value: unknown, path: string): number[] {
     }
     return dimension;
   });
+}
+
+export function checkDataType(value: unknown, path: string): DataType {
+  if (isDataType(value)) return value;
+  if (value === 'BF16')
+    throw invalid(`${path}: BF16 is not supported by ONNX Runtime's Node binding; use FP32 or FP16`);
+  throw invalid(`${path}: must be one of ${Object.keys(elementSize).join(', ')}`);
 }
 
 /** The number of elements of a checked shape; refuses what no request of `maxBytes` can carry. */

@@ -1,9 +1,9 @@
 import type { TensorSignature } from '../contract.ts';
 import { invalid } from '../errors.ts';
-import { checkElementCount, checkShape } from './check-inputs.ts';
+import { checkDataType, checkElementCount, checkShape } from './check-inputs.ts';
 import { encodeElements, jsonElements } from './elements.ts';
 import { isRecord, parseJson } from './json.ts';
-import { elementSize, isDataType, joinBytes, splitBytes, type Tensor } from './tensor.ts';
+import { joinBytes, splitBytes, type Tensor } from './tensor.ts';
 
 /**
  * The JSON of the Open Inference Protocol with its binary tensor extension: a body is JSON, or, where the header
@@ -112,8 +112,7 @@ function parseInput(value: unknown, path: string, binary: BinaryData, maxBytes: 
   const input = fields(value, path, ['name', 'shape', 'datatype', 'parameters', 'data']);
   const name = requiredText(input.name, `${path}.name`);
   const shape = checkShape(input.shape, `${path}.shape`);
-  const dataType = input.datatype;
-  if (!isDataType(dataType)) throw unknownType(dataType, `${path}.datatype`);
+  const dataType = checkDataType(input.datatype, `${path}.datatype`);
   const parameters = parametersOf(input, `${path}.parameters`);
   if (parameters.binary_data_size !== undefined) {
     const at = `${path}.parameters.binary_data_size`;
@@ -174,17 +173,11 @@ function parametersOf(holder: Fields, path: string): Fields {
 
 function parseTimeout(value: unknown): number | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !(value > 0)) throw invalid('parameters.timeout: must be milliseconds above 0');
+  if (typeof value !== 'number' || value <= 0) throw invalid('parameters.timeout: must be milliseconds above 0');
   return value;
 }
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, 200));
-
-function unknownType(value: unknown, path: string): Error {
-  if (value === 'BF16')
-    return invalid(`${path}: BF16 is not supported by ONNX Runtime's Node binding; use FP32 or FP16`);
-  return invalid(`${path}: must be one of ${Object.keys(elementSize).join(', ')}`);
-}
 
 function array(value: unknown, path: string): unknown[] {
   if (!Array.isArray(value)) throw invalid(`${path}: must be an array`);

@@ -12,7 +12,7 @@ import { limits } from './limits.ts';
 import { requestIdOf } from './request-id.ts';
 import { parseRestRequest, restAnswer } from './rest-codec.ts';
 import type { ServedModel } from './served-model.ts';
-import { serverMetadata, modelVersion } from './server-metadata.ts';
+import { checkReference, modelMetadata, serverMetadata } from './metadata.ts';
 import type { ServingMetrics } from './serving-metrics.ts';
 
 export interface RestOptions {
@@ -80,19 +80,7 @@ export function createRestServer({ model, metrics, now, log, isDraining }: RestO
     done();
   });
 
-  const find = (params: ModelParams): void => {
-    if (params.model !== model.name)
-      throw new RequestError(
-        'NotFound',
-        `model ${JSON.stringify(params.model)} is not here; this serves ${JSON.stringify(model.name)}`,
-      );
-    if (params.version !== undefined && params.version !== modelVersion) {
-      throw new RequestError(
-        'NotFound',
-        `model ${JSON.stringify(params.model)} has only the version ${JSON.stringify(modelVersion)}`,
-      );
-    }
-  };
+  const find = ({ model: name, version }: ModelParams): void => checkReference(model.name, name, version);
 
   /** Runs one inference request, counts it and logs it. */
   const infer = async (
@@ -133,8 +121,7 @@ export function createRestServer({ model, metrics, now, log, isDraining }: RestO
         tensors.map(({ name, dataType, shape }) => ({ name, datatype: dataType, shape }));
       return {
         name: model.name,
-        versions: [modelVersion],
-        platform: 'onnxruntime_onnx',
+        ...modelMetadata,
         inputs: described(inputs),
         outputs: described(outputs),
       };

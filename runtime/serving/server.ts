@@ -4,8 +4,10 @@ import type { Log } from '../../lib/log.ts';
 import { createRegistry } from '../../lib/metrics.ts';
 import type { ServingConfig } from '../config.ts';
 import { adminPaths, type ServingReport } from '../contract.ts';
+import { startGrpcServer } from './grpc.ts';
 import { createRestServer } from './rest.ts';
 import { ServedModel, type Resolve } from './served-model.ts';
+import { limits } from './limits.ts';
 import { createServingMetrics } from './serving-metrics.ts';
 import { resolveLocal } from './local-model.ts';
 
@@ -14,6 +16,7 @@ export interface ServingOptions {
   /** 0 takes a free one. */
   ports: { http: number; grpc: number; admin: number };
   environment: NodeJS.ProcessEnv;
+  /** Milliseconds since the epoch, of a clock that never goes back. */
   now: () => number;
   random: () => number;
   log: Log;
@@ -29,6 +32,9 @@ export interface Serving {
    */
   drain(): Promise<void>;
 }
+
+/** Beyond the deployment's timeout, for the answer to leave. */
+const answerGraceMs = 1_000;
 
 /** Starts all fronts of one model and, behind them, the model itself. Resolves when the fronts listen. */
 export async function startServing(options: ServingOptions): Promise<Serving> {
@@ -51,6 +57,17 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     },
   });
   const address = await rest.listen({ host: config.host, port: options.ports.http });
+  const grpc = await startGrpcServer({
+    model,
+    metrics,
+    now,
+    log,
+    isDraining: () => draining,
+    host: config.host,
+    port: options.ports.grpc,
+    maxConnectionAgeMs: limits.grpcConnectionAgeMs,
+    graceMs: config.timeoutMs + answerGraceMs,
+  });
   const started = model.start();
 
   const drain = async (): Promise<void> => {
@@ -58,12 +75,13 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     draining = true;
     log.info({ delayMs: config.drainDelayMs }, 'draining');
     model.drain();
+    grpc.sayGoAway();
     await sleep(config.drainDelayMs);
-    await rest.close();
+    await Promise.all([rest.close(), grpc.close()]);
     await model.idle();
     await model.stop();
     await started;
     await admin.close();
   };
-  return { ports: { http: Number(new URL(address).port), grpc: 0, admin: admin.port }, model, drain };
+  return { ports: { http: Number(new URL(address).port), grpc: grpc.port, admin: admin.port }, model, drain };
 }

@@ -68,3 +68,12 @@ export function loopModel(): Uint8Array {
     outputs: [scalar('count', 'INT64')],
   });
 }
+
+/** One Identity for each element type: inputs `in_TYPE` and outputs `out_TYPE`, each [n, m]. */
+export function everyTypeModel(types: readonly OnnxType[]): Uint8Array {
+  return onnxModel({
+    nodes: types.map((type) => ({ op: 'Identity', inputs: [`in_${type}`], outputs: [`out_${type}`] })),
+    inputs: types.map((type) => ({ name: `in_${type}`, type, shape: ['n', 'm'] })),
+    outputs: types.map((type) => ({ name: `out_${type}`, type, shape: ['n', 'm'] })),
+  });
+}

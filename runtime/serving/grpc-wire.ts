@@ -1,0 +1,273 @@
+import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { TensorSignature } from '../contract.ts';
+import { invalid } from '../errors.ts';
+import type { Tensor } from './tensor.ts';
+
+/**
+ * The messages of runtime/proto/open_inference.proto on the wire, by hand: raw tensors are views of the received
+ * message, and nothing of a message becomes a key of an object. Field numbers are the proto file's; a test compares this
+ * with a general protobuf library.
+ */
+
+export interface GrpcInferRequest {
+  modelName: string;
+  modelVersion: string;
+  id: string;
+  parameters: Map<string, Parameter>;
+  inputs: GrpcInput[];
+  /** Empty: all. */
+  outputs: string[];
+  rawInputs: Uint8Array[];
+}
+
+export interface GrpcInput {
+  name: string;
+  dataType: string;
+  shape: bigint[];
+  contents: GrpcContents | undefined;
+}
+
+export type Parameter = boolean | bigint | string | number;
+
+export const contentFields = [
+  'bool_contents',
+  'int_contents',
+  'int64_contents',
+  'uint_contents',
+  'uint64_contents',
+  'fp32_contents',
+  'fp64_contents',
+  'bytes_contents',
+] as const;
+export type ContentField = (typeof contentFields)[number];
+/** The elements of each field that has any. */
+export type GrpcContents = Map<ContentField, unknown[]>;
+
+/** Throws RequestError where the bytes are no such message. */
+export function readInferRequest(message: Uint8Array): GrpcInferRequest {
+  const request: GrpcInferRequest = {
+    modelName: '',
+    modelVersion: '',
+    id: '',
+    parameters: new Map(),
+    inputs: [],
+    outputs: [],
+    rawInputs: [],
+  };
+  eachField(message, (field, reader) => {
+    if (field === 1) request.modelName = reader.string();
+    else if (field === 2) request.modelVersion = reader.string();
+    else if (field === 3) request.id = reader.string();
+    else if (field === 4) readParameter(reader.bytes(), request.parameters);
+    else if (field === 5) request.inputs.push(readInput(reader.bytes()));
+    else if (field === 6) request.outputs.push(readOutput(reader.bytes()));
+    else if (field === 7) request.rawInputs.push(reader.bytes());
+    else return false;
+    return true;
+  });
+  return request;
+}
+
+/** Name and version, which is all that the requests about a model hold. */
+export function readModelReference(message: Uint8Array): { name: string; version: string } {
+  const reference = { name: '', version: '' };
+  eachField(message, (field, reader) => {
+    if (field === 1) reference.name = reader.string();
+    else if (field === 2) reference.version = reader.string();
+    else return false;
+    return true;
+  });
+  return reference;
+}
+
+/** Every field of those messages is length-delimited: whatever else comes is skipped. */
+function eachField(message: Uint8Array, read: (field: number, reader: BinaryReader) => boolean): void {
+  try {
+    const reader = new BinaryReader(message, decodeStrictly);
+    while (reader.pos < reader.len) {
+      const [field, type] = reader.tag();
+      if (type !== WireType.LengthDelimited || !read(field, reader)) reader.skip(type, field);
+    }
+  } catch (error) {
+    if (error instanceof Error && error.name === 'RequestError') throw error;
+    throw invalid('the message is not valid protobuf');
+  }
+}
+
+function decodeStrictly(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+}
+
+function readInput(message: Uint8Array): GrpcInput {
+  const input: GrpcInput = { name: '', dataType: '', shape: [], contents: undefined };
+  const reader = new BinaryReader(message, decodeStrictly);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === 1 && type === WireType.LengthDelimited) input.name = reader.string();
+    else if (field === 2 && type === WireType.LengthDelimited) input.dataType = reader.string();
+    else if (field === 3) repeated(reader, type, WireType.Varint, () => input.shape.push(BigInt(reader.int64())));
+    else if (field === 5 && type === WireType.LengthDelimited) input.contents = readContents(reader.bytes());
+    else reader.skip(type, field);
+  }
+  return input;
+}
+
+function readOutput(message: Uint8Array): string {
+  let name = '';
+  eachField(message, (field, reader) => {
+    if (field === 1) name = reader.string();
+    return field === 1;
+  });
+  return name;
+}
+
+const readers: Readonly<Record<ContentField, [WireType, (reader: BinaryReader) => unknown]>> = {
+  bool_contents: [WireType.Varint, (reader) => reader.bool()],
+  int_contents: [WireType.Varint, (reader) => reader.int32()],
+  int64_contents: [WireType.Varint, (reader) => reader.int64()],
+  uint_contents: [WireType.Varint, (reader) => reader.uint32()],
+  uint64_contents: [WireType.Varint, (reader) => reader.uint64()],
+  fp32_contents: [WireType.Bit32, (reader) => reader.float()],
+  fp64_contents: [WireType.Bit64, (reader) => reader.double()],
+  bytes_contents: [WireType.LengthDelimited, (reader) => reader.bytes()],
+};
+
+function readContents(message: Uint8Array): GrpcContents {
+  const contents: GrpcContents = new Map();
+  const reader = new BinaryReader(message, decodeStrictly);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    const name = contentFields[field - 1];
+    if (name === undefined) {
+      reader.skip(type, field);
+      continue;
+    }
+    const elements = contents.get(name) ?? [];
+    contents.set(name, elements);
+    const [elementType, read] = readers[name];
+    repeated(reader, type, elementType, () => elements.push(read(reader)));
+  }
+  return contents;
+}
+
+/** A repeated field comes packed or one element at a time. */
+function repeated(reader: BinaryReader, type: WireType, elementType: WireType, read: () => void): void {
+  if (type === elementType) {
+    read();
+    return;
+  }
+  if (type !== WireType.LengthDelimited) throw invalid('the message is not valid protobuf');
+  const end = reader.uint32() + reader.pos;
+  if (end > reader.len) throw invalid('the message is not valid protobuf');
+  while (reader.pos < end) read();
+  if (reader.pos !== end) throw invalid('the message is not valid protobuf');
+}
+
+function readParameter(message: Uint8Array, parameters: Map<string, Parameter>): void {
+  let key = '';
+  let value: Parameter | undefined;
+  eachField(message, (field, reader) => {
+    if (field === 1) key = reader.string();
+    else if (field === 2) value = readParameterValue(reader.bytes());
+    else return false;
+    return true;
+  });
+  if (value !== undefined) parameters.set(key, value);
+}
+
+function readParameterValue(message: Uint8Array): Parameter | undefined {
+  let value: Parameter | undefined;
+  const reader = new BinaryReader(message, decodeStrictly);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field === 1 && type === WireType.Varint) value = reader.bool();
+    else if (field === 2 && type === WireType.Varint) value = BigInt(reader.int64());
+    else if (field === 3 && type === WireType.LengthDelimited) value = reader.string();
+    else if (field === 4 && type === WireType.Bit64) value = reader.double();
+    else if (field === 5 && type === WireType.Varint) value = BigInt(reader.uint64());
+    else reader.skip(type, field);
+  }
+  return value;
+}
+
+const text = (writer: BinaryWriter, field: number, value: string): void => {
+  if (value !== '') writer.tag(field, WireType.LengthDelimited).string(value);
+};
+
+function shapeField(writer: BinaryWriter, shape: readonly number[]): void {
+  if (shape.length === 0) return;
+  writer.tag(3, WireType.LengthDelimited).fork();
+  for (const dimension of shape) writer.int64(dimension);
+  writer.join();
+}
+
+/** A ModelInferResponse with raw outputs; each output's data is copied once. */
+export function writeInferResponse(
+  modelName: string,
+  modelVersion: string,
+  id: string,
+  outputs: readonly Tensor[],
+): Buffer {
+  const writer = new BinaryWriter();
+  text(writer, 1, modelName);
+  text(writer, 2, modelVersion);
+  text(writer, 3, id);
+  for (const { name, dataType, shape } of outputs) {
+    writer.tag(5, WireType.LengthDelimited).fork();
+    text(writer, 1, name);
+    text(writer, 2, dataType);
+    shapeField(writer, shape);
+    writer.join();
+  }
+  const parts: Uint8Array[] = [writer.finish()];
+  for (const { data } of outputs) {
+    parts.push(new BinaryWriter().tag(6, WireType.LengthDelimited).uint32(data.byteLength).finish(), data);
+  }
+  return Buffer.concat(parts);
+}
+
+/** ServerLiveResponse, ServerReadyResponse and ModelReadyResponse alike. */
+export const writeFlag = (value: boolean): Buffer => Buffer.from(value ? [0x08, 1] : []);
+
+export function writeServerMetadata({
+  name,
+  version,
+  extensions,
+}: {
+  name: string;
+  version: string;
+  extensions: readonly string[];
+}): Buffer {
+  const writer = new BinaryWriter();
+  text(writer, 1, name);
+  text(writer, 2, version);
+  for (const extension of extensions) text(writer, 3, extension);
+  return Buffer.from(writer.finish());
+}
+
+export interface GrpcModelMetadata {
+  name: string;
+  versions: readonly string[];
+  platform: string;
+  inputs: readonly TensorSignature[];
+  outputs: readonly TensorSignature[];
+}
+
+export function writeModelMetadata({ name, versions, platform, inputs, outputs }: GrpcModelMetadata): Buffer {
+  const writer = new BinaryWriter();
+  text(writer, 1, name);
+  for (const version of versions) text(writer, 2, version);
+  text(writer, 3, platform);
+  const tensors = (field: number, signatures: readonly TensorSignature[]): void => {
+    for (const signature of signatures) {
+      writer.tag(field, WireType.LengthDelimited).fork();
+      text(writer, 1, signature.name);
+      text(writer, 2, signature.dataType);
+      shapeField(writer, signature.shape);
+      writer.join();
+    }
+  };
+  tensors(4, inputs);
+  tensors(5, outputs);
+  return Buffer.from(writer.finish());
+}

@@ -1,0 +1,101 @@
+import { randomInt } from 'node:crypto';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { adminPaths, ports, servingEnv, type ServingReport } from '../../runtime/contract.ts';
+
+const program = fileURLToPath(new URL('../../runtime/serve.ts', import.meta.url));
+
+export interface ServingProcess {
+  /** Of the model in URLs. */
+  name: string;
+  host: string;
+  /** Where REST is: `http://HOST:PORT`. */
+  url: string;
+  /** Where gRPC is: `HOST:PORT`. */
+  grpc: string;
+  admin: string;
+  process: ChildProcess;
+  report(): Promise<ServingReport>;
+  /** The log so far. */
+  log(): string;
+  ready(): Promise<void>;
+  /** Resolves with the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** A loopback address that no other pod of this machine has, as the laptop gives its pods. */
+const freshHost = (): string => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(2, 255)}`;
+
+export interface ServingSetup {
+  /** Files of the model's folder by name. */
+  files: Readonly<Record<string, Uint8Array | string>>;
+  /** Of `servingEnv`, by its keys. */
+  settings?: Partial<Record<keyof typeof servingEnv, string>>;
+  name?: string;
+}
+
+/** Starts a real serving process on a model of its own. It need not be ready yet. */
+export function startServingProcess({ files, settings = {}, name = 'model' }: ServingSetup): ServingProcess {
+  const folder = mkdtempSync(join(tmpdir(), 'modelyard-serving-'));
+  const model = join(folder, 'model');
+  mkdirSync(model);
+  for (const [file, content] of Object.entries(files)) writeFileSync(join(model, file), content);
+  const host = freshHost();
+  const environment: Record<string, string> = {
+    [servingEnv.modelName]: name,
+    [servingEnv.modelUri]: `${pathToFileURL(model).href}/model.onnx`,
+    [servingEnv.podIp]: host,
+    [servingEnv.cacheDir]: join(folder, 'cache'),
+    [servingEnv.allowFileUris]: 'true',
+    [servingEnv.drainDelayMs]: '200',
+    ...Object.fromEntries(
+      Object.entries(settings).map(([key, value]) => [servingEnv[key as keyof typeof servingEnv], value]),
+    ),
+  };
+  const child = spawn(process.execPath, [program], {
+    env: { PATH: process.env.PATH, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+  const admin = `http://${host}:${ports.admin}`;
+  const exited = once(child, 'exit').then(([code]) => {
+    rmSync(folder, { recursive: true, force: true });
+    return code as number | null;
+  });
+  const serving: ServingProcess = {
+    name,
+    host,
+    url: `http://${host}:${ports.http}`,
+    grpc: `${host}:${ports.grpc}`,
+    admin,
+    process: child,
+    report: async () => (await (await fetch(`${admin}${adminPaths.report}`)).json()) as ServingReport,
+    log: () => log,
+    ready: () =>
+      until(async () => {
+        if (child.exitCode !== null) throw new Error(`the serving process exited with ${child.exitCode}: ${log}`);
+        return (await fetch(`${admin}${adminPaths.ready}`).catch(() => undefined))?.status === 200;
+      }),
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+  return serving;
+}
+
+/** Polls until the condition holds. */
+export async function until(condition: () => Promise<boolean> | boolean, timeoutMs = 60_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`not within ${timeoutMs} ms: ${condition.toString()}`);
+    await sleep(20);
+  }
+}
