@@ -50,8 +50,8 @@ function judgeForeign(desired: KubeObject, found: KubeObject, owner: KubeObject)
   const earlier =
     theirs?.apiVersion === owner.apiVersion && theirs.kind === owner.kind && theirs.name === owner.metadata.name;
   if (earlier) return { kind: 'wait' };
-  const whose = theirs === undefined ? 'nobody controls it' : `${theirs.kind} ${theirs.name} controls it`;
-  const message = `${desired.kind} ${desired.metadata.name} exists already and is not ours (${whose}); delete or rename it, or give this ${owner.kind} another name`;
+  const whose = theirs === undefined ? 'has no controller' : `is controlled by ${theirs.kind} ${theirs.name}`;
+  const message = `${desired.kind} ${desired.metadata.name} exists already and ${whose}`;
   return { kind: 'refused', refusal: refused(desired, 'NameConflict', message) };
 }
 

@@ -42,41 +42,46 @@ export async function executeObjects(
   const { client, refusals } = shell;
   const key = keyOf(owner);
   const known = new Map(children.map((child) => [refKey(child), child]));
-  const standing = plan.apply.map((desired) => refusals.standing(key, refKey(desired), contentHash(desired)));
-  const verdicts = await Promise.all(
-    plan.apply.map(async (desired, index): Promise<Verdict> => {
-      const refusal = standing[index];
-      return refusal === undefined
-        ? judge(desired, known.get(refKey(desired)), owner, client, signal)
-        : { kind: 'refused', refusal };
+  const found = await Promise.all(
+    plan.apply.map(async (desired): Promise<Judged> => {
+      const item = { desired, name: refKey(desired), hash: contentHash(desired) };
+      const standing = refusals.standing(key, item.name, item.hash);
+      if (standing !== undefined) return { ...item, verdict: { kind: 'refused', refusal: standing }, standing: true };
+      return { ...item, verdict: await judge(desired, known.get(item.name), owner, client, signal), standing: false };
     }),
   );
-  verdicts.forEach((verdict, index) => {
-    const desired = plan.apply[index];
-    if (desired !== undefined && verdict.kind === 'refused' && standing[index] === undefined) {
-      refusals.add(key, refKey(desired), contentHash(desired), verdict.refusal);
-    }
-  });
-  const blocked = verdicts.flatMap((verdict) => (verdict.kind === 'refused' ? [verdict.refusal] : []));
-  if (blocked.some(({ reason }) => reason === 'NameConflict'))
-    return { refusals: blocked, waitMs: refusals.retryInMs(key) };
-
-  for (const [index, verdict] of verdicts.entries()) {
-    const desired = plan.apply[index];
-    if (verdict.kind !== 'apply' || desired === undefined) continue;
-    try {
-      shell.assume(await client.apply(verdict.object, { signal }), verdict.observed);
-      refusals.clear(key, refKey(desired));
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      const refusal = refused(desired, error.reason, error.message);
-      refusals.add(key, refKey(desired), contentHash(desired), refusal);
-      blocked.push(refusal);
-    }
+  const blocked = new Map<string, Refusal>();
+  const refuse = (name: string, hash: string, refusal: Refusal, standing: boolean): void => {
+    blocked.set(name, refusal);
+    if (!standing) refusals.add(key, name, hash, refusal);
+  };
+  for (const { name, hash, verdict, standing } of found) {
+    if (verdict.kind === 'refused') refuse(name, hash, verdict.refusal, standing);
   }
-  await removeAll(plan.remove, children, client, signal);
-  const waiting = verdicts.some(({ kind }) => kind === 'wait') ? inTheWayMs : undefined;
-  return { refusals: blocked, waitMs: blocked.length > 0 ? refusals.retryInMs(key) : waiting };
+  if (![...blocked.values()].some(({ reason }) => reason === 'NameConflict')) {
+    for (const { desired, name, hash, verdict } of found) {
+      if (verdict.kind !== 'apply') continue;
+      try {
+        shell.assume(await client.apply(verdict.object, { signal }), verdict.observed);
+      } catch (error) {
+        if (!isRefusal(error)) throw error;
+        refuse(name, hash, refused(desired, error.reason, error.message), false);
+      }
+    }
+    await removeAll(plan.remove, children, client, signal);
+  }
+  refusals.keepOnly(key, new Set(blocked.keys()));
+  const inTheWay = found.some(({ verdict }) => verdict.kind === 'wait') ? inTheWayMs : undefined;
+  return { refusals: [...blocked.values()], waitMs: refusals.retryInMs(key) ?? inTheWay };
+}
+
+interface Judged {
+  desired: KubeObject;
+  name: string;
+  hash: string;
+  verdict: Verdict;
+  /** The refusal is one that still holds from before. */
+  standing: boolean;
 }
 
 /** Removes only incarnations that were seen to be ours. */

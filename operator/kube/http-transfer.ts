@@ -30,7 +30,7 @@ export function errorOf(status: number, body: unknown, context: string, retryAft
   return new KubeError(
     status,
     raw.reason ?? reasons[status] ?? `HTTP${status}`,
-    `${context}: ${raw.message ?? `HTTP ${status}`}`,
+    raw.message ?? `${context}: HTTP ${status}`,
     {
       ...(raw.details === undefined ? {} : { details: raw.details }),
       ...(Number.isFinite(seconds) && seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}),

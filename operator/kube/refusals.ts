@@ -43,11 +43,17 @@ export class Refusals {
     known.set(object, { refusal, hash, times, untilMs });
   }
 
-  /** The object was taken, or moved: what was refused of it no longer stands. */
-  clear(key: Key, object: string): void {
+  /** Nothing else of this key is refused any longer: it was taken, or is wanted no more. */
+  keepOnly(key: Key, objects: ReadonlySet<string>): void {
     const known = this.#standing.get(key);
-    known?.delete(object);
-    if (known?.size === 0) this.#standing.delete(key);
+    if (known === undefined) return;
+    for (const object of [...known.keys()]) if (!objects.has(object)) known.delete(object);
+    if (known.size === 0) this.#standing.delete(key);
+  }
+
+  /** Something moved that may have been in the way: everything of this key is tried again at the next look. */
+  expire(key: Key): void {
+    for (const standing of this.#standing.get(key)?.values() ?? []) standing.untilMs = Number.NEGATIVE_INFINITY;
   }
 
   forget(key: Key): void {

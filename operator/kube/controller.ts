@@ -1,0 +1,197 @@
+import type { Log } from '../../lib/log.ts';
+import type { PlannedEvent } from '../core/plan.ts';
+import type { KubeClient } from './client.ts';
+import { pause, type Clock } from './clock.ts';
+import type { Definition, ReadStores } from './definition.ts';
+import { FencedError, KubeError } from './errors.ts';
+import { executeObjects, executeStatus, type Shell } from './execute.ts';
+import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
+import { controllerOf, keyOf, type Key, type KubeObject, type ResourceKind } from './object.ts';
+import { WorkQueue } from './queue.ts';
+import { Refusals } from './refusals.ts';
+import { StatusPace } from './status-pace.ts';
+import type { Change, Store } from './store.ts';
+
+export interface ControllerOptions {
+  client: KubeClient;
+  /** The store behind one of the definition's kinds. */
+  storeOf: (kind: ResourceKind) => Store;
+  publish: (owner: KubeObject, event: PlannedEvent) => void;
+  clock: Clock;
+  log: Log;
+  metrics?: ControllerMetrics;
+  /** Default 16. */
+  workers?: number;
+}
+
+/** Every object is looked at again about this often, whether or not anything was heard of it. */
+const resyncMs = 3_600_000;
+
+const sameKind = (a: { apiVersion: string; kind: string }, b: { apiVersion: string; kind: string }): boolean =>
+  a.kind === b.kind && a.apiVersion === b.apiVersion;
+
+/**
+ * Runs one definition: events become keys, and for each key what is observed is rendered and made true.
+ *
+ * An event says only "look again", so events may be lost, merged or repeated. One key is with one worker at a time.
+ * Failures have three fates: what the API server refuses for its content becomes a status and waits for a change; what another
+ * try may cure is tried again with backoff; all else is a bug, logged with its stack, counted, and tried again as well.
+ */
+export class Controller<Observed, Status> {
+  readonly queue: WorkQueue;
+  readonly #definition: Definition<Observed, Status>;
+  readonly #options: ControllerOptions;
+  readonly #stores: ReadStores;
+  readonly #refusals: Refusals;
+  readonly #pace: StatusPace;
+
+  constructor(definition: Definition<Observed, Status>, options: ControllerOptions) {
+    this.#definition = definition;
+    this.#options = options;
+    this.#stores = (kind) => options.storeOf(kind);
+    this.queue = new WorkQueue(options.clock, options.metrics?.queue(definition.name));
+    this.#refusals = new Refusals(options.clock);
+    this.#pace = new StatusPace(options.clock);
+  }
+
+  /** Takes note of a change in one of the definition's kinds. */
+  changed(kind: ResourceKind, change: Change): void {
+    const { definition, queue } = { definition: this.#definition, queue: this.queue };
+    const objects = [change.old, change.new].filter((object) => object !== undefined);
+    if (sameKind(kind, definition.kind)) for (const object of objects) queue.add(keyOf(object));
+    if (definition.owns.some((owned) => sameKind(kind, owned.kind))) {
+      for (const object of objects) this.#ownerChanged(object);
+    }
+    for (const watch of definition.watches) {
+      if (sameKind(kind, watch.kind))
+        for (const key of objects.flatMap((object) => watch.keysOf(object))) queue.add(key);
+    }
+  }
+
+  /**
+   * Works until `signal` aborts, then finishes the keys that are with workers.
+   *
+   * @param hard aborts what still runs after that
+   */
+  async run(signal: AbortSignal, hard: AbortSignal): Promise<void> {
+    const { workers = 16, metrics } = this.#options;
+    const close = (): void => this.queue.close();
+    signal.addEventListener('abort', close, { once: true });
+    if (signal.aborted) close();
+    for (const object of this.#stores(this.#definition.kind).list()) this.queue.add(keyOf(object));
+    metrics?.workers(this.#definition.name, workers);
+    await Promise.all([
+      ...Array.from({ length: workers }, () => this.#work(hard)),
+      ...(this.#definition.sources ?? []).map((source) => this.#runSource(source, signal)),
+    ]);
+    signal.removeEventListener('abort', close);
+  }
+
+  async #work(hard: AbortSignal): Promise<void> {
+    for (;;) {
+      const key = await this.queue.next();
+      if (key === undefined) return;
+      await this.#handle(key, hard);
+      this.queue.done(key);
+    }
+  }
+
+  async #handle(key: Key, hard: AbortSignal): Promise<void> {
+    const { clock, log, metrics } = this.#options;
+    const { name } = this.#definition;
+    const begun = clock.monotonicMs();
+    let result: ReconcileResult = 'success';
+    try {
+      const requeueMs = await this.reconcile(key, hard);
+      this.queue.forget(key);
+      if (requeueMs !== undefined) {
+        this.queue.addAfter(key, requeueMs);
+        if (requeueMs < resyncMs / 2) result = 'requeue_after';
+      }
+    } catch (error) {
+      result = 'error';
+      if (hard.aborted || error instanceof FencedError)
+        log.debug({ controller: name, key, err: error }, 'reconcile cut short');
+      else if (error instanceof KubeError && error.status !== 400 && error.status !== 422) {
+        log.warn({ controller: name, key, err: error }, 'reconcile failed; trying again');
+      } else {
+        metrics?.bug(name);
+        log.error({ controller: name, key, err: error }, 'reconcile failed by a bug; trying again');
+      }
+      this.queue.retry(key, error instanceof KubeError ? error.retryAfterMs : undefined);
+    }
+    metrics?.reconciled(name, result, (clock.monotonicMs() - begun) / 1000);
+  }
+
+  /** One look at one key. @returns milliseconds until the next one; undefined where the object is gone. */
+  async reconcile(key: Key, signal: AbortSignal): Promise<number | undefined> {
+    const { observe, render, ownerOf, childrenOf } = this.#definition;
+    const { clock } = this.#options;
+    const observed = observe(key, this.#stores, []);
+    if (observed === undefined) {
+      this.#refusals.forget(key);
+      this.#pace.forget(key);
+      return undefined;
+    }
+    const owner = ownerOf(observed);
+    // Owner references collect the rest; whatever is written now would only race with that.
+    if (owner.metadata.deletionTimestamp !== undefined) return undefined;
+    const shell = this.#shell();
+    let plan = render(observed, clock.now());
+    const outcome = await executeObjects(plan, owner, childrenOf(observed), shell, signal);
+    if (outcome.refusals.length > 0) {
+      const refused = observe(key, this.#stores, outcome.refusals);
+      if (refused === undefined) return undefined;
+      plan = render(refused, clock.now());
+    }
+    const heldMs = await executeStatus(plan, owner, shell, signal);
+    const times = [outcome.refusals.length > 0 ? undefined : plan.requeueAfterMs, outcome.waitMs, heldMs];
+    return Math.min(resyncMs * (0.9 + 0.2 * clock.random()), ...times.filter((time) => time !== undefined));
+  }
+
+  #shell(): Shell {
+    const { client, publish, storeOf } = this.#options;
+    return {
+      client,
+      refusals: this.#refusals,
+      pace: this.#pace,
+      publish,
+      assume: (object, seen) => {
+        const kind = [this.#definition.kind, ...this.#definition.owns.map((owned) => owned.kind)].find((one) =>
+          sameKind(one, object),
+        );
+        if (kind === undefined) return;
+        const change = storeOf(kind).assume(object, seen);
+        // Our own status is no reason to look again; a new child may be, once its state can be seen.
+        if (change !== undefined && !sameKind(kind, this.#definition.kind)) this.changed(kind, change);
+      },
+    };
+  }
+
+  #ownerChanged(object: KubeObject): void {
+    const owner = controllerOf(object);
+    if (owner === undefined || !sameKind(owner, this.#definition.kind)) return;
+    const { namespace } = object.metadata;
+    const scope = this.#definition.kind.namespaced && namespace !== undefined ? { namespace } : {};
+    const key = keyOf({ metadata: { name: owner.name, ...scope } });
+    this.#refusals.expire(key);
+    this.queue.add(key);
+  }
+
+  async #runSource(
+    source: NonNullable<Definition<Observed, Status>['sources']>[number],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, log, metrics } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await source.run(this.#stores, (key) => this.queue.add(key), signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        metrics?.bug(this.#definition.name);
+        log.error({ source: source.name, err: error }, 'a source failed by a bug; running it again');
+      }
+      await pause(clock, 1_000, signal);
+    }
+  }
+}
