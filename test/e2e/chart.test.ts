@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
+import { servingKinds } from '../../operator/controllers/kinds.ts';
 import { chart, helmFor, type Helm } from './helm.ts';
 
 interface Rule {
@@ -64,6 +65,19 @@ describe('the chart', () => {
       }
     },
   );
+
+  test('lets the operator write the kinds it makes, and only those', async () => {
+    const rules =
+      ofKind(await render(), 'ClusterRole').find(({ metadata }) => metadata.name === 'modelyard')?.rules ?? [];
+    const written = rules.flatMap(({ apiGroups, resources, verbs }) =>
+      verbs.includes('delete') ? resources.map((resource) => `${apiGroups.join()}/${resource}`) : [],
+    );
+    const owned = servingKinds.map(({ apiVersion, plural }) => {
+      const [group = '', version] = apiVersion.split('/');
+      return version === undefined ? `/${plural}` : `${group}/${plural}`;
+    });
+    expect(written.sort()).toEqual(owned.sort());
+  });
 
   test('gives the operator no right outside the watched namespaces', async () => {
     const manifests = await render('watchNamespaces={team-a,team-b}', 'rbac.aggregate=false');

@@ -1,0 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Repeats `check` until it passes. After `withinMs` its last error is the answer. */
+export async function eventually(check: () => Promise<void> | void, withinMs: number): Promise<void> {
+  const deadlineMs = performance.now() + withinMs;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error;
+    }
+    await delay(250);
+  }
+}
