@@ -11,6 +11,7 @@ export const deploymentKind: ResourceKind = {
 };
 export const podKind: ResourceKind = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
 
+const replicaSetKind = { apiVersion: 'apps/v1', kind: 'ReplicaSet' };
 const quotaKind = { apiVersion: 'v1', kind: 'ResourceQuota' };
 
 /** How many failed pods of a Deployment stay to be looked at. */
@@ -47,8 +48,8 @@ export interface WorkloadOptions {
  * Makes pods of Deployments and reports on them, as the Deployment controller does: rolling updates within maxSurge and
  * maxUnavailable, one hash for each template, the status and its conditions.
  *
- * Left out: ReplicaSets (pods belong to the Deployment itself), rollback and revision history, `Recreate`, pausing,
- * minReadySeconds, PodDisruptionBudgets (nothing evicts a pod on a laptop), and adoption of pods that nobody owns.
+ * Left out: rollback and revision history (a ReplicaSet goes with its last pod), `Recreate`, pausing, minReadySeconds,
+ PodDisruptionBudgets (nothing evicts a pod on a laptop), and adoption of pods that nobody owns.
  */
 export class Workloads {
   readonly #cluster: LocalCluster;
@@ -85,11 +86,23 @@ export class Workloads {
   #reconcileAll(): void {
     const pods = this.#cluster.all(podKind);
     let nextMs = Infinity;
+    const sets = this.#cluster.all(replicaSetKind);
+    const ownedBy = (objects: KubeObject[], owner: KubeObject): KubeObject[] =>
+      objects.filter(({ metadata }) => metadata.ownerReferences?.some(({ uid }) => uid === owner.metadata.uid));
     for (const deployment of this.#cluster.all(deploymentKind)) {
       if (deployment.metadata.deletionTimestamp !== undefined) continue;
-      const uid = deployment.metadata.uid ?? '';
-      const own = pods.filter((pod) => pod.metadata.ownerReferences?.some((owner) => owner.uid === uid));
-      nextMs = Math.min(nextMs, this.#reconcile(deployment, own));
+      const own = ownedBy(sets, deployment);
+      nextMs = Math.min(
+        nextMs,
+        this.#reconcile(
+          deployment,
+          own.flatMap((set) => ownedBy(pods, set)),
+        ),
+      );
+      for (const set of own) {
+        const isOld = set.metadata.name !== setName(deployment);
+        if (isOld && ownedBy(pods, set).length === 0) this.#cluster.delete(podRef(set));
+      }
     }
     clearTimeout(this.#deadline);
     if (nextMs < Infinity) this.#deadline = setTimeout(() => this.#soon(), nextMs).unref();
@@ -143,24 +156,29 @@ export class Workloads {
   }
 
   #createPod(deployment: KubeObject, spec: DeploymentSpec, hash: string): void {
-    const { name, namespace, uid = '' } = deployment.metadata;
-    const owner: OwnerReference = {
-      apiVersion: 'apps/v1',
-      kind: 'Deployment',
-      name,
-      uid,
-      controller: true,
-      blockOwnerDeletion: true,
-    };
+    const name = setName(deployment);
+    const { namespace } = deployment.metadata;
+    const place = namespace === undefined ? {} : { namespace };
+    const labels = { ...spec.template.metadata?.labels, [hashLabel]: hash };
+    const set =
+      this.#cluster.all(replicaSetKind, namespace).find(({ metadata }) => metadata.name === name) ??
+      this.#cluster.add({
+        ...replicaSetKind,
+        metadata: { name, ...place, labels, ownerReferences: [ownerOf(deployment)] },
+        spec: {
+          selector: { matchLabels: { ...spec.selector?.matchLabels, [hashLabel]: hash } },
+          template: spec.template,
+        },
+      });
     this.#cluster.add({
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: {
         ...spec.template.metadata,
-        name: `${name}-${hash}-${this.#options.suffix()}`,
-        ...(namespace === undefined ? {} : { namespace }),
-        labels: { ...spec.template.metadata?.labels, [hashLabel]: hash },
-        ownerReferences: [owner],
+        name: `${name}-${this.#options.suffix()}`,
+        ...place,
+        labels,
+        ownerReferences: [ownerOf(set)],
       },
       spec: spec.template.spec,
       status: { phase: 'Pending' } satisfies PodStatus,
@@ -254,6 +272,15 @@ function podRef({ apiVersion, kind, metadata: { name, namespace, uid } }: KubeOb
     ...(namespace === undefined ? {} : { namespace }),
     ...(uid === undefined ? {} : { uid }),
   };
+}
+
+function ownerOf({ apiVersion, kind, metadata: { name, uid = '' } }: KubeObject): OwnerReference {
+  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
+}
+
+/** The ReplicaSet of a Deployment's present template. */
+function setName(deployment: KubeObject): string {
+  return `${deployment.metadata.name}-${templateHash((deployment.spec as DeploymentSpec).template)}`;
 }
 
 /** A number, or a percentage of `whole`. */
