@@ -432,6 +432,11 @@ export const crds: readonly Crd[] = [
              "type": "array",
              "description": "How the pods spread over the nodes; without a labelSelector, the deployment's own pods are meant.",
              "maxItems": 8,
+             "x-kubernetes-list-type": "map",
+             "x-kubernetes-list-map-keys": [
+              "topologyKey",
+              "whenUnsatisfiable"
+             ],
              "items": {
               "type": "object",
               "required": [
@@ -482,6 +487,10 @@ export const crds: readonly Crd[] = [
              "type": "array",
              "description": "Secrets for the registry that holds the runtime's image.",
              "maxItems": 8,
+             "x-kubernetes-list-type": "map",
+             "x-kubernetes-list-map-keys": [
+              "name"
+             ],
              "items": {
               "type": "object",
               "required": [
@@ -629,8 +638,8 @@ export const crds: readonly Crd[] = [
               ],
               "x-kubernetes-validations": [
                {
-                "rule": "self.mountPath.startsWith('/') && !self.mountPath.startsWith('/app') && !self.mountPath.startsWith('/modelyard')",
-                "message": "must be an absolute path outside /app and /modelyard",
+                "rule": "self.mountPath.startsWith('/') && !self.mountPath.matches('^/+(app|modelyard|tmp)?(/|$)')",
+                "message": "must be an absolute path outside /app, /modelyard and /tmp",
                 "fieldPath": ".mountPath"
                }
               ],
@@ -778,6 +787,1523 @@ export const crds: readonly Crd[] = [
           "conditions": {
            "type": "array",
            "description": "Ready, Progressing and ModelResolved, each with the reason and what to do about it.",
+           "maxItems": 16,
+           "x-kubernetes-list-type": "map",
+           "x-kubernetes-list-map-keys": [
+            "type"
+           ],
+           "items": {
+            "type": "object",
+            "required": [
+             "type",
+             "status",
+             "reason",
+             "message",
+             "lastTransitionTime"
+            ],
+            "properties": {
+             "type": {
+              "type": "string",
+              "maxLength": 316,
+              "pattern": "^[A-Za-z][A-Za-z0-9]*$"
+             },
+             "status": {
+              "type": "string",
+              "enum": [
+               "True",
+               "False",
+               "Unknown"
+              ]
+             },
+             "observedGeneration": {
+              "type": "integer",
+              "format": "int64",
+              "minimum": 0
+             },
+             "lastTransitionTime": {
+              "type": "string",
+              "format": "date-time"
+             },
+             "reason": {
+              "type": "string",
+              "maxLength": 1024,
+              "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+             },
+             "message": {
+              "type": "string",
+              "maxLength": 32768
+             }
+            }
+           }
+          }
+         }
+        }
+       }
+      }
+     }
+    }
+   ]
+  }
+ },
+ {
+  "metadata": {
+   "name": "trainingjobs.modelyard.dev"
+  },
+  "spec": {
+   "group": "modelyard.dev",
+   "names": {
+    "kind": "TrainingJob",
+    "plural": "trainingjobs",
+    "singular": "trainingjob",
+    "shortNames": [
+     "tj"
+    ]
+   },
+   "versions": [
+    {
+     "name": "v1alpha1",
+     "schema": {
+      "openAPIV3Schema": {
+       "type": "object",
+       "description": "A model, trained by parameter servers and workers.",
+       "required": [
+        "spec"
+       ],
+       "x-kubernetes-validations": [
+        {
+         "rule": "size(self.metadata.name) <= 40",
+         "message": "metadata.name must be at most 40 characters, so that the names of its pods fit"
+        },
+        {
+         "rule": "self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",
+         "message": "metadata.name must start with a letter and hold only lower case letters, digits and '-', because its pods have names in DNS"
+        }
+       ],
+       "properties": {
+        "apiVersion": {
+         "type": "string"
+        },
+        "kind": {
+         "type": "string"
+        },
+        "metadata": {
+         "type": "object"
+        },
+        "spec": {
+         "type": "object",
+         "description": "What to train, on what, and what becomes of it. After creation only workers.replicas, acceptance and runPolicy may change.",
+         "required": [
+          "output"
+         ],
+         "x-kubernetes-validations": [
+          {
+           "rule": "has(self.train) != has(self.containers)",
+           "message": "set exactly one of spec.train and spec.containers"
+          },
+          {
+           "rule": "has(self.train) == has(oldSelf.train)",
+           "message": "spec.train cannot be added or removed; create another TrainingJob"
+          },
+          {
+           "rule": "has(self.transport) == has(oldSelf.transport)",
+           "message": "spec.transport cannot be added or removed; create another TrainingJob"
+          },
+          {
+           "rule": "has(self.checkpoint) == has(oldSelf.checkpoint)",
+           "message": "spec.checkpoint cannot be added or removed; create another TrainingJob"
+          },
+          {
+           "rule": "!has(self.containers) || has(self.containers.parameterServer) || self.parameterServers.replicas == 0",
+           "message": "set spec.parameterServers.replicas to 0, or describe the pods in spec.containers.parameterServer",
+           "fieldPath": ".parameterServers"
+          },
+          {
+           "rule": "!has(self.train) || self.parameterServers.replicas >= 1",
+           "message": "the built-in trainer needs at least one parameter server",
+           "fieldPath": ".parameterServers.replicas"
+          },
+          {
+           "rule": "!has(self.acceptance) || !has(self.train) || self.acceptance.metric in self.train.metrics || self.acceptance.metric == \"loss\"",
+           "message": "must be loss or one of spec.train.metrics",
+           "fieldPath": ".acceptance.metric"
+          }
+         ],
+         "properties": {
+          "train": {
+           "type": "object",
+           "description": "The built-in trainer: ONNX in, ONNX out.",
+           "required": [
+            "model",
+            "data",
+            "loss"
+           ],
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "spec.train cannot change; create another TrainingJob"
+            },
+            {
+             "rule": "self.gradientShards <= self.batchSize",
+             "message": "must be at most spec.train.batchSize, so that every shard holds a sample",
+             "fieldPath": ".gradientShards"
+            }
+           ],
+           "properties": {
+            "model": {
+             "type": "object",
+             "description": "Where training starts.",
+             "x-kubernetes-validations": [
+              {
+               "rule": "[has(self.uri), has(self.mlp), has(self.cnn)].filter(x, x).size() == 1",
+               "message": "set exactly one of spec.train.model.uri, mlp and cnn"
+              }
+             ],
+             "properties": {
+              "uri": {
+               "type": "string",
+               "description": "An ONNX model whose operators have gradients.",
+               "minLength": 1,
+               "maxLength": 1024,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
+                 "message": "must be a URI with one of the schemes s3, http, https, pvc, file, gs, hf, oci, such as pvc://models/start.onnx"
+                },
+                {
+                 "rule": "!self.matches('^[a-z0-9]+://[^/]*@')",
+                 "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
+                },
+                {
+                 "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
+                 "message": "must not hold a '..' segment"
+                }
+               ]
+              },
+              "storage": {
+               "type": "object",
+               "description": "How to reach what the URI beside it names.",
+               "properties": {
+                "credentialsSecretRef": {
+                 "type": "object",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+                 "required": [
+                  "name"
+                 ],
+                 "properties": {
+                  "name": {
+                   "type": "string",
+                   "minLength": 1,
+                   "maxLength": 253,
+                   "description": "The Secret's name."
+                  }
+                 }
+                },
+                "endpoint": {
+                 "type": "string",
+                 "description": "The S3 endpoint, for storage other than AWS.",
+                 "maxLength": 1024,
+                 "pattern": "^https?://[^\\s/@]+/?$"
+                },
+                "region": {
+                 "type": "string",
+                 "maxLength": 64,
+                 "pattern": "^[a-z0-9-]+$",
+                 "description": "The S3 region."
+                },
+                "caConfigMapRef": {
+                 "type": "object",
+                 "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.",
+                 "required": [
+                  "name"
+                 ],
+                 "properties": {
+                  "name": {
+                   "type": "string",
+                   "minLength": 1,
+                   "maxLength": 253,
+                   "description": "The ConfigMap's name."
+                  }
+                 }
+                }
+               }
+              },
+              "mlp": {
+               "type": "object",
+               "description": "Fully connected layers, built for the data's shape.",
+               "required": [
+                "hidden"
+               ],
+               "properties": {
+                "hidden": {
+                 "type": "array",
+                 "description": "The width of each hidden layer.",
+                 "minItems": 1,
+                 "maxItems": 32,
+                 "items": {
+                  "type": "integer",
+                  "format": "int32",
+                  "minimum": 1,
+                  "maximum": 65536
+                 }
+                },
+                "activation": {
+                 "type": "string",
+                 "description": "Between the layers.",
+                 "default": "Relu",
+                 "enum": [
+                  "Relu",
+                  "Tanh",
+                  "Sigmoid"
+                 ]
+                }
+               }
+              },
+              "cnn": {
+               "type": "object",
+               "description": "Convolutions with pooling, then one fully connected layer, built for the data's shape.",
+               "required": [
+                "channels"
+               ],
+               "properties": {
+                "channels": {
+                 "type": "array",
+                 "description": "The channels of each convolution.",
+                 "minItems": 1,
+                 "maxItems": 16,
+                 "items": {
+                  "type": "integer",
+                  "format": "int32",
+                  "minimum": 1,
+                  "maximum": 4096
+                 }
+                },
+                "kernelSize": {
+                 "type": "integer",
+                 "format": "int32",
+                 "default": 3,
+                 "minimum": 1,
+                 "maximum": 15,
+                 "description": "Of each convolution."
+                },
+                "activation": {
+                 "type": "string",
+                 "description": "Between the layers.",
+                 "default": "Relu",
+                 "enum": [
+                  "Relu",
+                  "Tanh",
+                  "Sigmoid"
+                 ]
+                }
+               }
+              }
+             }
+            },
+            "trainable": {
+             "type": "object",
+             "description": "Fine-tuning; absent, everything is trained.",
+             "properties": {
+              "freeze": {
+               "type": "array",
+               "description": "Names of weights to leave as they are; '*' stands for any characters.",
+               "maxItems": 64,
+               "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 256
+               }
+              },
+              "head": {
+               "type": "object",
+               "description": "A fresh last layer.",
+               "required": [
+                "classes"
+               ],
+               "properties": {
+                "classes": {
+                 "type": "integer",
+                 "format": "int32",
+                 "minimum": 2,
+                 "maximum": 65536,
+                 "description": "How many classes it tells apart."
+                }
+               }
+              }
+             }
+            },
+            "data": {
+             "type": "object",
+             "description": "The samples.",
+             "required": [
+              "uri",
+              "label"
+             ],
+             "properties": {
+              "uri": {
+               "type": "string",
+               "description": "Where they lie: csv, jsonl, npy, npz or parquet.",
+               "minLength": 1,
+               "maxLength": 1024,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
+                 "message": "must be a URI with one of the schemes s3, http, https, pvc, file, gs, hf, oci, such as pvc://models/start.onnx"
+                },
+                {
+                 "rule": "!self.matches('^[a-z0-9]+://[^/]*@')",
+                 "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
+                },
+                {
+                 "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
+                 "message": "must not hold a '..' segment"
+                }
+               ]
+              },
+              "storage": {
+               "type": "object",
+               "description": "How to reach what the URI beside it names.",
+               "properties": {
+                "credentialsSecretRef": {
+                 "type": "object",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+                 "required": [
+                  "name"
+                 ],
+                 "properties": {
+                  "name": {
+                   "type": "string",
+                   "minLength": 1,
+                   "maxLength": 253,
+                   "description": "The Secret's name."
+                  }
+                 }
+                },
+                "endpoint": {
+                 "type": "string",
+                 "description": "The S3 endpoint, for storage other than AWS.",
+                 "maxLength": 1024,
+                 "pattern": "^https?://[^\\s/@]+/?$"
+                },
+                "region": {
+                 "type": "string",
+                 "maxLength": 64,
+                 "pattern": "^[a-z0-9-]+$",
+                 "description": "The S3 region."
+                },
+                "caConfigMapRef": {
+                 "type": "object",
+                 "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.",
+                 "required": [
+                  "name"
+                 ],
+                 "properties": {
+                  "name": {
+                   "type": "string",
+                   "minLength": 1,
+                   "maxLength": 253,
+                   "description": "The ConfigMap's name."
+                  }
+                 }
+                }
+               }
+              },
+              "label": {
+               "type": "string",
+               "minLength": 1,
+               "maxLength": 256,
+               "description": "The column that is to be predicted."
+              },
+              "text": {
+               "type": "object",
+               "description": "For text models.",
+               "required": [
+                "column",
+                "tokenizer"
+               ],
+               "properties": {
+                "column": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 256,
+                 "description": "The column that holds the text."
+                },
+                "tokenizer": {
+                 "type": "string",
+                 "description": "A Hugging Face tokenizer.json.",
+                 "minLength": 1,
+                 "maxLength": 1024,
+                 "x-kubernetes-validations": [
+                  {
+                   "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
+                   "message": "must be a URI with one of the schemes s3, http, https, pvc, file, gs, hf, oci, such as pvc://models/start.onnx"
+                  },
+                  {
+                   "rule": "!self.matches('^[a-z0-9]+://[^/]*@')",
+                   "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
+                  },
+                  {
+                   "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
+                   "message": "must not hold a '..' segment"
+                  }
+                 ]
+                },
+                "maxLength": {
+                 "type": "integer",
+                 "format": "int32",
+                 "default": 128,
+                 "minimum": 1,
+                 "maximum": 8192,
+                 "description": "In tokens; longer texts are cut."
+                }
+               }
+              },
+              "validationSplit": {
+               "type": "number",
+               "default": 0.1,
+               "minimum": 0,
+               "maximum": 0.5,
+               "description": "The share that drives early stopping and \"best\"."
+              },
+              "testSplit": {
+               "type": "number",
+               "default": 0.1,
+               "minimum": 0,
+               "maximum": 0.5,
+               "description": "The share that drives acceptance, seen once."
+              }
+             }
+            },
+            "loss": {
+             "type": "string",
+             "description": "What is made small.",
+             "enum": [
+              "CrossEntropy",
+              "MeanSquaredError"
+             ]
+            },
+            "metrics": {
+             "type": "array",
+             "description": "What is measured beside the loss.",
+             "default": [],
+             "maxItems": 8,
+             "x-kubernetes-list-type": "set",
+             "items": {
+              "type": "string",
+              "maxLength": 64,
+              "enum": [
+               "accuracy",
+               "f1",
+               "meanAbsoluteError",
+               "meanSquaredError",
+               "r2"
+              ]
+             }
+            },
+            "optimizer": {
+             "type": "object",
+             "description": "How weights follow gradients.",
+             "default": {},
+             "properties": {
+              "name": {
+               "type": "string",
+               "default": "Adam",
+               "enum": [
+                "SGD",
+                "Momentum",
+                "Nesterov",
+                "Adagrad",
+                "Adam",
+                "AdamW"
+               ],
+               "description": "The rule."
+              },
+              "learningRate": {
+               "type": "number",
+               "default": 0.001,
+               "minimum": 0,
+               "maximum": 100,
+               "description": "The size of a step."
+              },
+              "weightDecay": {
+               "type": "number",
+               "default": 0,
+               "minimum": 0,
+               "maximum": 1,
+               "description": "Of AdamW."
+              },
+              "momentum": {
+               "type": "number",
+               "default": 0.9,
+               "minimum": 0,
+               "maximum": 1,
+               "description": "Of Momentum and Nesterov."
+              },
+              "schedule": {
+               "type": "object",
+               "description": "How the learning rate changes over the steps.",
+               "default": {},
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "default": "Constant",
+                 "enum": [
+                  "Constant",
+                  "Linear",
+                  "Cosine"
+                 ],
+                 "description": "The curve, down to 0 at the last step."
+                },
+                "warmupSteps": {
+                 "type": "integer",
+                 "format": "int32",
+                 "default": 0,
+                 "minimum": 0,
+                 "maximum": 1000000,
+                 "description": "Steps over which it first rises from 0."
+                }
+               }
+              }
+             }
+            },
+            "epochs": {
+             "type": "integer",
+             "format": "int32",
+             "default": 10,
+             "minimum": 1,
+             "maximum": 100000,
+             "description": "How often every sample is seen."
+            },
+            "batchSize": {
+             "type": "integer",
+             "format": "int32",
+             "default": 128,
+             "minimum": 1,
+             "maximum": 1048576,
+             "description": "Samples in a step, over all workers."
+            },
+            "gradientShards": {
+             "type": "integer",
+             "format": "int32",
+             "default": 8,
+             "minimum": 1,
+             "maximum": 1024,
+             "description": "The unit of work, of re-assignment and of ordered summation."
+            },
+            "seed": {
+             "type": "integer",
+             "format": "int64",
+             "default": 1,
+             "minimum": 0,
+             "maximum": 9007199254740991,
+             "description": "Of every random choice."
+            },
+            "earlyStopping": {
+             "type": "object",
+             "description": "Stops when validation no longer gets better.",
+             "properties": {
+              "patience": {
+               "type": "integer",
+               "format": "int32",
+               "default": 3,
+               "minimum": 1,
+               "maximum": 1000,
+               "description": "Epochs to wait for a better one."
+              }
+             }
+            }
+           }
+          },
+          "containers": {
+           "type": "object",
+           "description": "Your own containers, for PyTorch, TensorFlow or anything else.",
+           "required": [
+            "worker"
+           ],
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "spec.containers cannot change; create another TrainingJob"
+            }
+           ],
+           "properties": {
+            "framework": {
+             "type": "string",
+             "default": "Plain",
+             "enum": [
+              "Plain",
+              "PyTorch",
+              "TensorFlow"
+             ],
+             "description": "Which variables tell a pod of its peers."
+            },
+            "worker": {
+             "type": "object",
+             "description": "The pod of a worker.",
+             "required": [
+              "image"
+             ],
+             "properties": {
+              "image": {
+               "type": "string",
+               "minLength": 1,
+               "maxLength": 1024,
+               "description": "The container's image."
+              },
+              "command": {
+               "type": "array",
+               "description": "Instead of the image's entry point.",
+               "maxItems": 64,
+               "items": {
+                "type": "string",
+                "maxLength": 4096
+               }
+              },
+              "args": {
+               "type": "array",
+               "description": "Instead of the image's arguments.",
+               "maxItems": 64,
+               "items": {
+                "type": "string",
+                "maxLength": 4096
+               }
+              },
+              "env": {
+               "type": "array",
+               "description": "Variables of the container.",
+               "maxItems": 64,
+               "x-kubernetes-list-type": "map",
+               "x-kubernetes-list-map-keys": [
+                "name"
+               ],
+               "items": {
+                "type": "object",
+                "required": [
+                 "name"
+                ],
+                "properties": {
+                 "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256,
+                  "description": "The variable's name."
+                 },
+                 "value": {
+                  "type": "string",
+                  "maxLength": 8192,
+                  "description": "Its value."
+                 },
+                 "secretKeyRef": {
+                  "type": "object",
+                  "description": "Takes it from an object in the same namespace.",
+                  "required": [
+                   "name",
+                   "key"
+                  ],
+                  "properties": {
+                   "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The object's name."
+                   },
+                   "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The key in it."
+                   }
+                  }
+                 },
+                 "configMapKeyRef": {
+                  "type": "object",
+                  "description": "Takes it from an object in the same namespace.",
+                  "required": [
+                   "name",
+                   "key"
+                  ],
+                  "properties": {
+                   "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The object's name."
+                   },
+                   "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The key in it."
+                   }
+                  }
+                 }
+                }
+               }
+              }
+             }
+            },
+            "parameterServer": {
+             "type": "object",
+             "description": "The pod of a parameter server.",
+             "required": [
+              "image"
+             ],
+             "properties": {
+              "image": {
+               "type": "string",
+               "minLength": 1,
+               "maxLength": 1024,
+               "description": "The container's image."
+              },
+              "command": {
+               "type": "array",
+               "description": "Instead of the image's entry point.",
+               "maxItems": 64,
+               "items": {
+                "type": "string",
+                "maxLength": 4096
+               }
+              },
+              "args": {
+               "type": "array",
+               "description": "Instead of the image's arguments.",
+               "maxItems": 64,
+               "items": {
+                "type": "string",
+                "maxLength": 4096
+               }
+              },
+              "env": {
+               "type": "array",
+               "description": "Variables of the container.",
+               "maxItems": 64,
+               "x-kubernetes-list-type": "map",
+               "x-kubernetes-list-map-keys": [
+                "name"
+               ],
+               "items": {
+                "type": "object",
+                "required": [
+                 "name"
+                ],
+                "properties": {
+                 "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 256,
+                  "description": "The variable's name."
+                 },
+                 "value": {
+                  "type": "string",
+                  "maxLength": 8192,
+                  "description": "Its value."
+                 },
+                 "secretKeyRef": {
+                  "type": "object",
+                  "description": "Takes it from an object in the same namespace.",
+                  "required": [
+                   "name",
+                   "key"
+                  ],
+                  "properties": {
+                   "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The object's name."
+                   },
+                   "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The key in it."
+                   }
+                  }
+                 },
+                 "configMapKeyRef": {
+                  "type": "object",
+                  "description": "Takes it from an object in the same namespace.",
+                  "required": [
+                   "name",
+                   "key"
+                  ],
+                  "properties": {
+                   "name": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The object's name."
+                   },
+                   "key": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 253,
+                    "description": "The key in it."
+                   }
+                  }
+                 }
+                }
+               }
+              }
+             }
+            }
+           }
+          },
+          "parameterServers": {
+           "type": "object",
+           "description": "The pods that hold the weights.",
+           "default": {},
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "spec.parameterServers cannot change; create another TrainingJob"
+            }
+           ],
+           "properties": {
+            "replicas": {
+             "type": "integer",
+             "format": "int32",
+             "default": 1,
+             "minimum": 0,
+             "maximum": 64,
+             "description": "How many."
+            },
+            "resources": {
+             "type": "object",
+             "description": "Compute resources of each, as in any container.",
+             "properties": {
+              "requests": {
+               "type": "object",
+               "description": "What the scheduler sets aside.",
+               "maxProperties": 32,
+               "additionalProperties": {
+                "anyOf": [
+                 {
+                  "type": "integer"
+                 },
+                 {
+                  "type": "string"
+                 }
+                ],
+                "x-kubernetes-int-or-string": true,
+                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
+                "maxLength": 64
+               }
+              },
+              "limits": {
+               "type": "object",
+               "description": "What the container may use at most.",
+               "maxProperties": 32,
+               "additionalProperties": {
+                "anyOf": [
+                 {
+                  "type": "integer"
+                 },
+                 {
+                  "type": "string"
+                 }
+                ],
+                "x-kubernetes-int-or-string": true,
+                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
+                "maxLength": 64
+               }
+              }
+             }
+            }
+           }
+          },
+          "workers": {
+           "type": "object",
+           "description": "The pods that compute gradients.",
+           "default": {},
+           "x-kubernetes-validations": [
+            {
+             "rule": "has(self.accelerator) == has(oldSelf.accelerator) && (!has(self.accelerator) || self.accelerator == oldSelf.accelerator)",
+             "message": "spec.workers.accelerator cannot change; create another TrainingJob",
+             "fieldPath": ".accelerator"
+            },
+            {
+             "rule": "has(self.resources) == has(oldSelf.resources) && (!has(self.resources) || self.resources == oldSelf.resources)",
+             "message": "spec.workers.resources cannot change; create another TrainingJob",
+             "fieldPath": ".resources"
+            }
+           ],
+           "properties": {
+            "replicas": {
+             "type": "integer",
+             "format": "int32",
+             "default": 1,
+             "minimum": 1,
+             "maximum": 256,
+             "description": "How many; it may change while the job runs."
+            },
+            "accelerator": {
+             "type": "object",
+             "description": "The device each worker gets.",
+             "required": [
+              "resource"
+             ],
+             "properties": {
+              "resource": {
+               "type": "string",
+               "description": "The extended resource's name, such as nvidia.com/gpu.",
+               "maxLength": 253,
+               "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+              },
+              "count": {
+               "type": "integer",
+               "format": "int32",
+               "default": 1,
+               "minimum": 1,
+               "maximum": 64,
+               "description": "How many of them."
+              }
+             }
+            },
+            "resources": {
+             "type": "object",
+             "description": "Compute resources of each, as in any container.",
+             "properties": {
+              "requests": {
+               "type": "object",
+               "description": "What the scheduler sets aside.",
+               "maxProperties": 32,
+               "additionalProperties": {
+                "anyOf": [
+                 {
+                  "type": "integer"
+                 },
+                 {
+                  "type": "string"
+                 }
+                ],
+                "x-kubernetes-int-or-string": true,
+                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
+                "maxLength": 64
+               }
+              },
+              "limits": {
+               "type": "object",
+               "description": "What the container may use at most.",
+               "maxProperties": 32,
+               "additionalProperties": {
+                "anyOf": [
+                 {
+                  "type": "integer"
+                 },
+                 {
+                  "type": "string"
+                 }
+                ],
+                "x-kubernetes-int-or-string": true,
+                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
+                "maxLength": 64
+               }
+              }
+             }
+            }
+           }
+          },
+          "transport": {
+           "type": "object",
+           "description": "Mutual TLS between the roles; absent, the NetworkPolicy alone keeps others out.",
+           "required": [
+            "tlsSecretRef"
+           ],
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "cannot change; create another TrainingJob"
+            }
+           ],
+           "properties": {
+            "tlsSecretRef": {
+             "type": "object",
+             "description": "A Secret in the same namespace with tls.crt, tls.key and ca.crt.",
+             "required": [
+              "name"
+             ],
+             "properties": {
+              "name": {
+               "type": "string",
+               "minLength": 1,
+               "maxLength": 253,
+               "description": "The Secret's name."
+              }
+             }
+            }
+           }
+          },
+          "consistency": {
+           "type": "object",
+           "description": "How far workers may run ahead of each other.",
+           "default": {},
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "spec.consistency cannot change; create another TrainingJob"
+            },
+            {
+             "rule": "(self.mode == 'Bounded') == has(self.staleness)",
+             "message": "is for the mode Bounded, which needs it",
+             "fieldPath": ".staleness"
+            }
+           ],
+           "properties": {
+            "mode": {
+             "type": "string",
+             "default": "Synchronous",
+             "enum": [
+              "Synchronous",
+              "Bounded",
+              "Asynchronous"
+             ],
+             "description": "The rule."
+            },
+            "staleness": {
+             "type": "integer",
+             "format": "int32",
+             "minimum": 1,
+             "maximum": 1024,
+             "description": "Steps between the fastest and the slowest worker, with Bounded."
+            }
+           }
+          },
+          "checkpoint": {
+           "type": "object",
+           "description": "What survives the loss of every pod.",
+           "required": [
+            "uri"
+           ],
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "cannot change; create another TrainingJob"
+            }
+           ],
+           "properties": {
+            "uri": {
+             "type": "string",
+             "description": "The folder to write to.",
+             "minLength": 1,
+             "maxLength": 1024,
+             "x-kubernetes-validations": [
+              {
+               "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
+               "message": "must be a URI with one of the schemes s3, http, https, pvc, file, gs, hf, oci, such as pvc://models/start.onnx"
+              },
+              {
+               "rule": "!self.matches('^[a-z0-9]+://[^/]*@')",
+               "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
+              },
+              {
+               "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
+               "message": "must not hold a '..' segment"
+              }
+             ]
+            },
+            "storage": {
+             "type": "object",
+             "description": "How to reach what the URI beside it names.",
+             "properties": {
+              "credentialsSecretRef": {
+               "type": "object",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The Secret's name."
+                }
+               }
+              },
+              "endpoint": {
+               "type": "string",
+               "description": "The S3 endpoint, for storage other than AWS.",
+               "maxLength": 1024,
+               "pattern": "^https?://[^\\s/@]+/?$"
+              },
+              "region": {
+               "type": "string",
+               "maxLength": 64,
+               "pattern": "^[a-z0-9-]+$",
+               "description": "The S3 region."
+              },
+              "caConfigMapRef": {
+               "type": "object",
+               "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The ConfigMap's name."
+                }
+               }
+              }
+             }
+            },
+            "every": {
+             "type": "integer",
+             "format": "int32",
+             "default": 500,
+             "minimum": 1,
+             "maximum": 1000000,
+             "description": "In steps."
+            },
+            "keep": {
+             "type": "integer",
+             "format": "int32",
+             "default": 3,
+             "minimum": 1,
+             "maximum": 100,
+             "description": "How many of the newest to keep."
+            }
+           }
+          },
+          "output": {
+           "type": "object",
+           "description": "Where the model goes. Each accepted job adds one immutable version to the lineage.",
+           "required": [
+            "uri",
+            "modelName"
+           ],
+           "x-kubernetes-validations": [
+            {
+             "rule": "self == oldSelf",
+             "message": "spec.output cannot change; create another TrainingJob"
+            }
+           ],
+           "properties": {
+            "uri": {
+             "type": "string",
+             "description": "The folder that holds the lineage.",
+             "minLength": 1,
+             "maxLength": 1024,
+             "x-kubernetes-validations": [
+              {
+               "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
+               "message": "must be a URI with one of the schemes s3, http, https, pvc, file, gs, hf, oci, such as pvc://models/start.onnx"
+              },
+              {
+               "rule": "!self.matches('^[a-z0-9]+://[^/]*@')",
+               "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
+              },
+              {
+               "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
+               "message": "must not hold a '..' segment"
+              }
+             ]
+            },
+            "storage": {
+             "type": "object",
+             "description": "How to reach what the URI beside it names.",
+             "properties": {
+              "credentialsSecretRef": {
+               "type": "object",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The Secret's name."
+                }
+               }
+              },
+              "endpoint": {
+               "type": "string",
+               "description": "The S3 endpoint, for storage other than AWS.",
+               "maxLength": 1024,
+               "pattern": "^https?://[^\\s/@]+/?$"
+              },
+              "region": {
+               "type": "string",
+               "maxLength": 64,
+               "pattern": "^[a-z0-9-]+$",
+               "description": "The S3 region."
+              },
+              "caConfigMapRef": {
+               "type": "object",
+               "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The ConfigMap's name."
+                }
+               }
+              }
+             }
+            },
+            "modelName": {
+             "type": "string",
+             "description": "The lineage's name, which spec.model.trained.name of a ModelDeployment follows.",
+             "minLength": 1,
+             "maxLength": 63,
+             "pattern": "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+            }
+           }
+          },
+          "acceptance": {
+           "type": "object",
+           "description": "What the trained model must reach on the test split; below it the model is kept, and never served.",
+           "required": [
+            "metric"
+           ],
+           "x-kubernetes-validations": [
+            {
+             "rule": "has(self.atLeast) != has(self.atMost)",
+             "message": "set exactly one of spec.acceptance.atLeast and spec.acceptance.atMost"
+            }
+           ],
+           "properties": {
+            "metric": {
+             "type": "string",
+             "minLength": 1,
+             "maxLength": 64,
+             "description": "loss or one of spec.train.metrics."
+            },
+            "atLeast": {
+             "type": "number",
+             "description": "For metrics where more is better."
+            },
+            "atMost": {
+             "type": "number",
+             "description": "For metrics where less is better."
+            }
+           }
+          },
+          "runPolicy": {
+           "type": "object",
+           "description": "How the job runs.",
+           "default": {},
+           "properties": {
+            "suspend": {
+             "type": "boolean",
+             "default": false,
+             "description": "Stops the pods and keeps the last checkpoint."
+            },
+            "backoffLimit": {
+             "type": "integer",
+             "format": "int32",
+             "default": 6,
+             "minimum": 0,
+             "maximum": 1000,
+             "description": "Restarts of pods without progress in between before the job fails."
+            },
+            "activeDeadlineSeconds": {
+             "type": "integer",
+             "format": "int64",
+             "minimum": 1,
+             "maximum": 31536000,
+             "description": "The longest it may run."
+            },
+            "ttlSecondsAfterFinished": {
+             "type": "integer",
+             "format": "int32",
+             "minimum": 0,
+             "maximum": 2147483647,
+             "description": "When to delete it once it is over."
+            },
+            "queueName": {
+             "type": "string",
+             "minLength": 1,
+             "maxLength": 253,
+             "description": "The queue of an admission controller such as Kueue."
+            }
+           }
+          }
+         }
+        },
+        "status": {
+         "type": "object",
+         "description": "What is, as the operator last saw it.",
+         "properties": {
+          "observedGeneration": {
+           "type": "integer",
+           "format": "int64",
+           "description": "The generation of the spec that this status speaks of."
+          },
+          "phase": {
+           "type": "string",
+           "enum": [
+            "Pending",
+            "Starting",
+            "Running",
+            "Suspended",
+            "Restarting",
+            "Succeeded",
+            "Failed"
+           ],
+           "description": "In one word."
+          },
+          "step": {
+           "type": "integer",
+           "format": "int64",
+           "description": "Steps done."
+          },
+          "epoch": {
+           "type": "integer",
+           "format": "int64",
+           "description": "Epochs begun."
+          },
+          "progress": {
+           "type": "string",
+           "maxLength": 16,
+           "description": "Steps done of all steps, such as 42%."
+          },
+          "loss": {
+           "type": "string",
+           "maxLength": 32,
+           "description": "Of the last steps."
+          },
+          "score": {
+           "type": "string",
+           "maxLength": 64,
+           "description": "The acceptance metric on the test split."
+          },
+          "metrics": {
+           "type": "object",
+           "description": "The last value of each metric.",
+           "maxProperties": 16,
+           "additionalProperties": {
+            "type": "string",
+            "maxLength": 32
+           }
+          },
+          "samplesPerSecond": {
+           "type": "string",
+           "maxLength": 32,
+           "description": "Over all workers."
+          },
+          "estimatedCompletionTime": {
+           "type": "string",
+           "format": "date-time",
+           "description": "If it goes on like this."
+          },
+          "history": {
+           "type": "array",
+           "description": "The loss curve, downsampled; the full one lies beside the output.",
+           "maxItems": 64,
+           "items": {
+            "type": "object",
+            "required": [
+             "step",
+             "loss"
+            ],
+            "properties": {
+             "step": {
+              "type": "integer",
+              "format": "int64",
+              "description": "The step."
+             },
+             "loss": {
+              "type": "string",
+              "maxLength": 32,
+              "description": "The training loss there."
+             },
+             "validationLoss": {
+              "type": "string",
+              "maxLength": 32,
+              "description": "The validation loss there, where it was measured."
+             }
+            }
+           }
+          },
+          "parameterServers": {
+           "type": "object",
+           "description": "Their pods.",
+           "properties": {
+            "desired": {
+             "type": "integer",
+             "format": "int32",
+             "description": "As the spec says."
+            },
+            "ready": {
+             "type": "integer",
+             "format": "int32",
+             "description": "At work."
+            },
+            "restarts": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Since the job began."
+            }
+           }
+          },
+          "workers": {
+           "type": "object",
+           "description": "Their pods.",
+           "properties": {
+            "desired": {
+             "type": "integer",
+             "format": "int32",
+             "description": "As the spec says."
+            },
+            "ready": {
+             "type": "integer",
+             "format": "int32",
+             "description": "At work."
+            },
+            "restarts": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Since the job began."
+            }
+           }
+          },
+          "output": {
+           "type": "object",
+           "description": "What came of it.",
+           "properties": {
+            "uri": {
+             "type": "string",
+             "maxLength": 1024,
+             "description": "Where the model lies."
+            },
+            "digest": {
+             "type": "string",
+             "maxLength": 71,
+             "description": "Its content, sha256:HEX."
+            },
+            "accepted": {
+             "type": "boolean",
+             "description": "Whether it may be served."
+            },
+            "specHash": {
+             "type": "string",
+             "maxLength": 71,
+             "description": "The hash of the spec that made it."
+            }
+           }
+          },
+          "startTime": {
+           "type": "string",
+           "format": "date-time",
+           "description": "When the first pod was created."
+          },
+          "completionTime": {
+           "type": "string",
+           "format": "date-time",
+           "description": "When it was over."
+          },
+          "conditions": {
+           "type": "array",
+           "description": "Each with the reason and what to do about it.",
            "maxItems": 16,
            "x-kubernetes-list-type": "map",
            "x-kubernetes-list-map-keys": [

@@ -8,9 +8,11 @@ import {
   servingEnv,
 } from '../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentSpec } from '../api/model-deployment.gen.ts';
+import { asStored } from './as-stored.ts';
 import { durationMs } from './duration.ts';
 import { labels, revisionOf, servingLabels, servingNames, servingSelector } from './metadata.ts';
 import { modelUri } from './model-uri.ts';
+import { canonicalQuantity } from './quantity.ts';
 import type { ServingInputs } from './serving/observed.ts';
 
 /** The part of a pod's life after its requests are done: closing, flushing, exiting. */
@@ -20,7 +22,7 @@ const exitSeconds = 5;
 const defaultRequests: Readonly<Record<string, string>> = { cpu: '250m', memory: '512Mi' };
 
 type Env = Record<string, unknown> & { name: string };
-type Quantities = Record<string, string | number>;
+type Quantities = Record<string, string>;
 
 /** Where each variable's value comes from, in the order of the contract. */
 function env({ metadata, spec }: ModelDeployment, inputs: ServingInputs): Env[] {
@@ -77,12 +79,15 @@ function storageEnv({ uri = '', storage }: ModelDeploymentSpec['model']): Env[] 
   return [...credentials, ...trust];
 }
 
+const canonical = (given: Readonly<Record<string, string | number>> = {}): Quantities =>
+  Object.fromEntries(Object.entries(given).map(([name, amount]) => [name, canonicalQuantity(amount)]));
+
 function resources({ resources: given, accelerator }: ModelDeploymentSpec): Record<string, Quantities> {
   const limits: Quantities = {
-    ...given?.limits,
-    ...(accelerator === undefined ? {} : { [accelerator.resource]: String(accelerator.count) }),
+    ...canonical(given?.limits),
+    ...(accelerator === undefined ? {} : { [accelerator.resource]: canonicalQuantity(accelerator.count) }),
   };
-  const requests: Quantities = { ...given?.requests };
+  const requests = canonical(given?.requests);
   for (const [name, amount] of Object.entries(defaultRequests)) {
     if (requests[name] === undefined && limits[name] === undefined) requests[name] = amount;
   }
@@ -188,7 +193,9 @@ export interface ShapedPod {
  * only to emptyDirs, and carries labels of ours that a spec cannot replace.
  */
 export function servingPod(owner: ModelDeployment, inputs: ServingInputs): ShapedPod {
-  const { metadata, spec } = owner;
+  const { metadata } = owner;
+  const { podTemplate } = owner.spec;
+  const spec = { ...owner.spec, ...(podTemplate === undefined ? {} : { podTemplate: asStored(podTemplate) }) };
   const given = spec.podTemplate?.metadata;
   const podSpec = {
     serviceAccountName: spec.serviceAccountName ?? servingNames(metadata.name).workload,
@@ -201,7 +208,7 @@ export function servingPod(owner: ModelDeployment, inputs: ServingInputs): Shape
       ...spec.podTemplate?.securityContext,
     },
     ...placement(spec, metadata.name),
-    containers: [container(owner, inputs)],
+    containers: [container({ ...owner, spec }, inputs)],
     volumes: volumes(spec, metadata.name),
   };
   const annotations = given?.annotations;

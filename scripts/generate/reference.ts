@@ -55,7 +55,7 @@ function page(crd: Crd): string[] {
       root.description ?? '',
       '',
       `\`apiVersion: ${crd.spec.group}/${name}\`, \`kind: ${kind}\`; ` +
-        `\`kubectl get ${[plural, ...(shortNames ?? [])].join('\`, \`kubectl get ')}\``,
+        [plural, ...(shortNames ?? [])].map((name) => code(`kubectl get ${name}`)).join(', '),
       '',
       ...rules.map((rule) => `- ${rule}`),
       ...(rules.length === 0 ? [] : ['']),
