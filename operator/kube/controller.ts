@@ -56,7 +56,8 @@ export class Controller<Observed, Status> {
 
   /** Takes note of a change in one of the definition's kinds. */
   changed(kind: ResourceKind, change: Change): void {
-    const { definition, queue } = { definition: this.#definition, queue: this.queue };
+    const definition = this.#definition;
+    const queue = this.queue;
     const objects = [change.old, change.new].filter((object) => object !== undefined);
     if (sameKind(kind, definition.kind)) for (const object of objects) queue.add(keyOf(object));
     if (definition.owns.some((owned) => sameKind(kind, owned.kind))) {
@@ -125,24 +126,24 @@ export class Controller<Observed, Status> {
 
   /** One look at one key. @returns milliseconds until the next one; undefined where the object is gone. */
   async reconcile(key: Key, signal: AbortSignal): Promise<number | undefined> {
-    const { observe, render, ownerOf, childrenOf } = this.#definition;
+    const definition = this.#definition;
     const { clock } = this.#options;
-    const observed = observe(key, this.#stores, []);
+    const observed = definition.observe(key, this.#stores, []);
     if (observed === undefined) {
       this.#refusals.forget(key);
       this.#pace.forget(key);
       return undefined;
     }
-    const owner = ownerOf(observed);
+    const owner = definition.ownerOf(observed);
     // Owner references collect the rest; whatever is written now would only race with that.
     if (owner.metadata.deletionTimestamp !== undefined) return undefined;
     const shell = this.#shell();
-    let plan = render(observed, clock.now());
-    const outcome = await executeObjects(plan, owner, childrenOf(observed), shell, signal);
+    let plan = definition.render(observed, clock.now());
+    const outcome = await executeObjects(plan, owner, definition.childrenOf(observed), shell, signal);
     if (outcome.refusals.length > 0) {
-      const refused = observe(key, this.#stores, outcome.refusals);
+      const refused = definition.observe(key, this.#stores, outcome.refusals);
       if (refused === undefined) return undefined;
-      plan = render(refused, clock.now());
+      plan = definition.render(refused, clock.now());
     }
     const heldMs = await executeStatus(plan, owner, shell, signal);
     const times = [outcome.refusals.length > 0 ? undefined : plan.requeueAfterMs, outcome.waitMs, heldMs];
@@ -168,6 +169,11 @@ export class Controller<Observed, Status> {
     };
   }
 
+  #kindOf(object: KubeObject): ResourceKind | undefined {
+    const { kind, owns } = this.#definition;
+    return [kind, ...owns.map((owned) => owned.kind)].find((one) => sameKind(one, object));
+  }
+
   #ownerChanged(object: KubeObject): void {
     const owner = controllerOf(object);
     if (owner === undefined || !sameKind(owner, this.#definition.kind)) return;
@@ -187,7 +193,6 @@ export class Controller<Observed, Status> {
       try {
         await source.run(this.#stores, (key) => this.queue.add(key), signal);
       } catch (error) {
-        if (signal.aborted) return;
         metrics?.bug(this.#definition.name);
         log.error({ source: source.name, err: error }, 'a source failed by a bug; running it again');
       }

@@ -61,3 +61,9 @@ export class FencedError extends Error {
   override readonly name = 'FencedError';
   readonly code = 'Fenced';
 }
+
+/** Another process leads, or may: this one must end. */
+export class LeadershipLostError extends Error {
+  override readonly name = 'LeadershipLostError';
+  readonly code = 'LeadershipLost';
+}

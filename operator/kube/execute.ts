@@ -14,6 +14,8 @@ export interface Shell {
   pace: StatusPace;
   /** Takes the answer to a write for the truth; `seen` is what the write was decided on. */
   assume(object: KubeObject, seen: KubeObject | undefined): void;
+  /** The same for a removal. Where finalizers keep the object, the watch brings it back. */
+  assumeGone(object: KubeObject): void;
   publish(owner: KubeObject, event: PlannedEvent): void;
 }
 
@@ -68,7 +70,7 @@ export async function executeObjects(
         refuse(name, hash, refused(desired, error.reason, error.message), false);
       }
     }
-    await removeAll(plan.remove, children, client, signal);
+    await removeAll(plan.remove, children, shell, signal);
   }
   refusals.keepOnly(key, new Set(blocked.keys()));
   const inTheWay = found.some(({ verdict }) => verdict.kind === 'wait') ? inTheWayMs : undefined;
@@ -88,7 +90,7 @@ interface Judged {
 async function removeAll(
   refs: readonly ObjectRef[],
   children: readonly KubeObject[],
-  client: KubeClient,
+  shell: Shell,
   signal: AbortSignal,
 ): Promise<void> {
   for (const ref of refs) {
@@ -101,14 +103,17 @@ async function removeAll(
     );
     const uid = child?.metadata.uid;
     if (
+      child === undefined ||
       uid === undefined ||
-      child?.metadata.deletionTimestamp !== undefined ||
+      child.metadata.deletionTimestamp !== undefined ||
       (ref.uid !== undefined && ref.uid !== uid)
     )
       continue;
-    await client.remove({ ...ref, uid }, { signal }).catch((error: unknown) => {
+    await shell.client.remove({ ...ref, uid }, { signal }).catch((error: unknown) => {
+      // Another incarnation has the name: ours is gone.
       if (!isConflict(error)) throw error;
     });
+    shell.assumeGone(child);
   }
 }
 

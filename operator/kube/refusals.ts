@@ -13,6 +13,8 @@ interface Standing {
 }
 
 const retry: BackoffOptions = { baseMs: 5_000, maxMs: 60_000, jitter: 0.1 };
+/** What is invalid today is so tomorrow, but for an upgrade of the API server. */
+const invalidMs = 3_600_000;
 
 /**
  * What was refused, for each key, so that the same content is not sent at every look. It is tried again when the content
@@ -39,8 +41,8 @@ export class Refusals {
     if (known === undefined) this.#standing.set(key, (known = new Map<string, Standing>()));
     const before = known.get(object);
     const times = before?.hash === hash ? before.times + 1 : 1;
-    const untilMs = this.#clock.monotonicMs() + backoffMs(times, retry, () => this.#clock.random());
-    known.set(object, { refusal, hash, times, untilMs });
+    const waitMs = refusal.reason === 'Invalid' ? invalidMs : backoffMs(times, retry, () => this.#clock.random());
+    known.set(object, { refusal, hash, times, untilMs: this.#clock.monotonicMs() + waitMs });
   }
 
   /** Nothing else of this key is refused any longer: it was taken, or is wanted no more. */
