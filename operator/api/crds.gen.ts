@@ -1836,7 +1836,9 @@ export const crds: readonly Crd[] = [
           "consistency": {
            "type": "object",
            "description": "How far workers may run ahead of each other.",
-           "default": {},
+           "default": {
+            "mode": "Synchronous"
+           },
            "x-kubernetes-validations": [
             {
              "rule": "self == oldSelf",

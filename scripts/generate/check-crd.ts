@@ -1,5 +1,7 @@
 /** The rules every CRD keeps, so that a mistake is found before an API server finds it. */
 import { Environment } from '@marcbachmann/cel-js';
+import { celFaults } from '../../operator/api/cel-rules.ts';
+import { schemaFaults } from '../../operator/api/schema-check.ts';
 import type { Crd, Schema } from '../../operator/api/schema.ts';
 
 /** The size an expanded CRD may have, in bytes: well under what etcd, Helm and client-side apply take. */
@@ -48,6 +50,13 @@ function structuralProblems(schema: Schema, path: string): string[] {
   return problems;
 }
 
+/** An API server judges a default as it is written, before the defaults below it are filled in. */
+function defaultProblems(schema: Schema, path: string): string[] {
+  if (schema.default === undefined) return [];
+  const faults = [...schemaFaults(schema.default, schema), ...celFaults(schema.default, undefined, schema)];
+  return faults.map(({ field, message }) => `${path}: its default is refused: ${field} ${message}`);
+}
+
 function* nodes(schema: Schema, path: string): Generator<[Schema, string]> {
   yield [schema, path];
   for (const [name, child] of Object.entries(schema.properties ?? {})) yield* nodes(child, `${path}.${name}`);
@@ -63,6 +72,7 @@ export function crdProblems(crd: Crd, expandedBytes: number): string[] {
     return all.flatMap(([node, path]) => [
       ...structuralProblems(node, path),
       ...ruleProblems(node, path),
+      ...defaultProblems(node, path),
       ...(path.startsWith(`${kind}.spec`) || path.startsWith(`${kind}.status`) ? boundProblems(node, path) : []),
     ]);
   });

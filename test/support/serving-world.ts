@@ -1,0 +1,96 @@
+/** A ModelDeployment with what a cluster would have made of it, described in a few words for tests of pure code. */
+import type { ServingReport } from '../../runtime/contract.ts';
+import { admit, faultsText } from '../../operator/api/admit.ts';
+import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
+import type { Deployment, Pod } from '../../operator/core/objects.ts';
+import type { ServingInputs, ServingObserved } from '../../operator/core/serving/observed.ts';
+import { render } from '../../operator/core/serving/render.ts';
+import type { Refusal } from '../../operator/kube/definition.ts';
+import type { KubeObject, ObjectMeta } from '../../operator/kube/object.ts';
+
+export interface WorldPod {
+  name: string;
+  /** Of an earlier shape. */
+  old?: boolean;
+  status?: NonNullable<Pod['status']>;
+  report?: ServingReport['model'];
+}
+
+export interface World {
+  object: { metadata?: Partial<ObjectMeta>; spec: unknown; status?: unknown };
+  /** Absent: nothing was applied yet. Given: everything was, and this is the Deployment's status. */
+  deployment?: NonNullable<Deployment['status']>;
+  pods?: WorldPod[];
+  refusals?: Refusal[];
+  inputs?: Partial<ServingInputs>;
+  /** Owned objects that are there beside those. */
+  extraChildren?: KubeObject[];
+}
+
+export const testInputs: ServingInputs = {
+  now: new Date('2026-11-24T10:00:00Z'),
+  image: 'modelyard:0.1.0',
+  operatorNamespace: 'modelyard-system',
+  storageAllowedCidrs: [],
+  logLevel: 'info',
+  allowFileUris: false,
+  url: (namespace, name) => `http://${name}.${namespace}.svc`,
+};
+
+export function admitted(world: World): ModelDeployment {
+  const metadata = {
+    name: 'digits',
+    namespace: 'team-a',
+    uid: 'uid-of-digits',
+    generation: 1,
+    ...world.object.metadata,
+  };
+  const verdict = admit({ apiVersion: 'modelyard.dev/v1alpha1', kind: 'ModelDeployment', ...world.object, metadata });
+  if (!verdict.admitted) throw new Error(faultsText(verdict.faults));
+  if (verdict.unknown.length > 0) throw new Error(faultsText(verdict.unknown));
+  return verdict.object as ModelDeployment;
+}
+
+/** What the API server has after an apply, as far as decisions read it. */
+export function stored(object: KubeObject, status?: object): KubeObject {
+  const metadata = { ...object.metadata, uid: `uid-of-${object.kind}-${object.metadata.name}`, generation: 1 };
+  return { ...structuredClone(object), metadata, ...(status === undefined ? {} : { status }) };
+}
+
+const ready = { phase: 'Running', podIP: '10.1.0.7', conditions: [{ type: 'Ready', status: 'True' }] };
+
+export function observe(world: World): { observed: ServingObserved; inputs: ServingInputs } {
+  const inputs = { ...testInputs, ...world.inputs };
+  const owner = admitted(world);
+  const empty: ServingObserved = { owner, children: [], pods: [], reports: new Map(), refusals: [] };
+  const { apply, status } = render(empty, inputs);
+  const children =
+    world.deployment === undefined
+      ? []
+      : apply.map((object) =>
+          stored(object, object.kind === 'Deployment' ? { observedGeneration: 1, ...world.deployment } : undefined),
+        );
+  const pods = (world.pods ?? []).map(({ name, old, status: podStatus }) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace: 'team-a',
+      labels: { 'modelyard.dev/revision': old === true ? 'v1-0000000000' : (status.revision ?? '') },
+    },
+    status: podStatus ?? ready,
+  }));
+  const reports = new Map(
+    (world.pods ?? []).flatMap(({ name, report }): [string, ServingReport][] =>
+      report === undefined ? [] : [[name, { version: 1, kind: 'Serving', podName: name, model: report }]],
+    ),
+  );
+  const observed = {
+    owner,
+    children: [...children, ...(world.extraChildren ?? [])],
+    pods,
+    reports,
+    refusals: world.refusals ?? [],
+  };
+  return { observed, inputs };
+}
