@@ -20,6 +20,9 @@ export const systemClock: Clock = {
   random: () => Math.random(),
 };
 
+/** For after an `await`, where a signal may have aborted since it was last looked at. */
+export const hasAborted = (signal: AbortSignal): boolean => signal.aborted;
+
 /** Resolves after a time, or at once when `signal` aborts. Never rejects: who waits looks at the signal. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();

@@ -158,13 +158,16 @@ export class Controller<Observed, Status> {
       pace: this.#pace,
       publish,
       assume: (object, seen) => {
-        const kind = [this.#definition.kind, ...this.#definition.owns.map((owned) => owned.kind)].find((one) =>
-          sameKind(one, object),
-        );
-        if (kind === undefined) return;
-        const change = storeOf(kind).assume(object, seen);
-        // Our own status is no reason to look again; a new child may be, once its state can be seen.
-        if (change !== undefined && !sameKind(kind, this.#definition.kind)) this.changed(kind, change);
+        const kind = this.#kindOf(object);
+        const change = kind === undefined ? undefined : storeOf(kind).assume(object, seen);
+        // Our own status is no reason to look again; a new child may be, now that it can be seen.
+        if (kind !== undefined && change !== undefined && !sameKind(kind, this.#definition.kind))
+          this.changed(kind, change);
+      },
+      assumeGone: (object) => {
+        const kind = this.#kindOf(object);
+        const change = kind === undefined ? undefined : storeOf(kind).delete(keyOf(object));
+        if (kind !== undefined && change !== undefined) this.changed(kind, change);
       },
     };
   }

@@ -1,6 +1,6 @@
 import type { Log } from '../../lib/log.ts';
 import type { KubeClient } from './client.ts';
-import { pause, type Clock } from './clock.ts';
+import { hasAborted, pause, type Clock } from './clock.ts';
 import { FencedError, isAlreadyExists, isConflict, isNotFound, LeadershipLostError } from './errors.ts';
 import type { KubeObject, ObjectRef } from './object.ts';
 
@@ -31,7 +31,7 @@ interface LeaseSpec {
   leaseTransitions?: number;
 }
 
-const specOf = (lease: KubeObject): LeaseSpec => (lease.spec ?? {}) as LeaseSpec;
+const specOf = (lease: KubeObject): LeaseSpec => lease.spec ?? {};
 const microTime = (date: Date): string => date.toISOString().replace('Z', '000Z');
 
 /**
@@ -68,7 +68,7 @@ export class Leader {
           return;
         }
       } catch (error) {
-        if (!signal.aborted && !isConflict(error)) log.warn({ err: error }, 'cannot take the lease; trying again');
+        if (!hasAborted(signal) && !isConflict(error)) log.warn({ err: error }, 'cannot take the lease; trying again');
       }
       await pause(clock, retryPeriodMs * (1 + 0.2 * clock.random()), signal);
     }
@@ -79,7 +79,7 @@ export class Leader {
     const { clock, log } = this.#options;
     while (!signal.aborted) {
       await pause(clock, retryPeriodMs, signal);
-      if (signal.aborted) return;
+      if (hasAborted(signal)) return;
       const call = new AbortController();
       const cancel = clock.after(Math.max(0, this.#renewedMs + renewDeadlineMs - clock.monotonicMs()), () =>
         call.abort(),

@@ -97,7 +97,7 @@ export class Recorder {
       this.#wake = () => woken.abort();
       signal.addEventListener('abort', this.#wake, { once: true });
       const nextMs = await this.#writeDue(signal, false);
-      if (this.#due.size === 0 || nextMs > 0) await pause(clock, Math.min(nextMs, seriesWriteMs), woken.signal);
+      await pause(clock, Math.min(nextMs, seriesWriteMs), woken.signal);
       signal.removeEventListener('abort', this.#wake);
     }
   }

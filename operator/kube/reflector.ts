@@ -1,7 +1,7 @@
 import { backoffMs, type BackoffOptions } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import type { KubeClient, ListPage } from './client.ts';
-import { pause, type Clock } from './clock.ts';
+import { hasAborted, pause, type Clock } from './clock.ts';
 import { isGone, KubeError } from './errors.ts';
 import { keyOf, type KubeObject, type ResourceKind } from './object.ts';
 import type { Change, Store } from './store.ts';
@@ -52,7 +52,7 @@ export class Reflector {
         this.#resourceVersion ??= await this.#list(signal);
         await this.#watch(this.#resourceVersion, signal);
       } catch (error) {
-        if (!signal.aborted) await this.#recover(error, signal);
+        if (!hasAborted(signal)) await this.#recover(error, signal);
       }
     }
   }
