@@ -34,6 +34,7 @@ const sources = {
   },
   ctr: { module: 'node', package: 'github.com/containerd/containerd/v2/cmd/ctr', group: 'node' },
   coredns: { module: 'node', package: 'github.com/coredns/coredns', group: 'node' },
+  pause: { module: 'pause', package: 'modelyard.dev/test/cluster/pause', group: 'node' },
   versitygw: { module: 'storage', package: 'github.com/versity/versitygw/cmd/versitygw', group: 'storage' },
 } as const satisfies Record<string, { module: string; package: string; group: string; built?: string }>;
 
@@ -44,6 +45,9 @@ export interface Binaries {
   /** Absolute path of one. */
   path(name: Binary): string;
 }
+
+/** Built without C libraries: these run in images that hold nothing else. */
+const staticModules = ['pause', 'storage'];
 
 const ldflags = [
   '-s -w',
@@ -89,7 +93,7 @@ async function goBuild(module: string, packages: string[], output: string): Prom
   const args = ['build', '-v', '-ldflags', ldflags, '-o', `${output}/`, ...packages];
   const child = spawn(goCommand(), args, {
     cwd: join(modules, module),
-    env: { ...process.env, GOFLAGS: '-mod=readonly' },
+    env: { ...process.env, GOFLAGS: '-mod=readonly', ...(staticModules.includes(module) ? { CGO_ENABLED: '0' } : {}) },
     stdio: ['ignore', 'inherit', 'pipe'],
   });
   const startedMs = performance.now();
@@ -129,8 +133,8 @@ async function build(module: string, names: Binary[]): Promise<void> {
         output,
       );
       for (const name of missing) {
-        const source: { built?: string } = sources[name];
-        renameSync(join(output, source.built ?? name), join(folder, name));
+        const source = sources[name];
+        renameSync(join(output, 'built' in source ? source.built : name), join(folder, name));
       }
     } finally {
       rmSync(output, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, type webcrypto } from 'node:crypto';
 import {
   BasicConstraintsExtension,
   ExtendedKeyUsage,
@@ -33,7 +33,7 @@ export interface Authority {
   client(user: string, groups?: string[]): Promise<Identity>;
 }
 
-async function pemOf(key: CryptoKey): Promise<string> {
+async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
   return PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
@@ -56,7 +56,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
   });
 
   const issue = async (
-    name: { [part: string]: string[] }[],
+    name: Record<string, string[]>[],
     usage: ExtendedKeyUsage,
     sans: string[],
   ): Promise<Identity> => {

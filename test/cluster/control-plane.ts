@@ -116,6 +116,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     'client-ca-file': caFile,
     'kubelet-client-certificate': file('kubelet-client.crt', kubeletClient.certificate),
     'kubelet-client-key': file('kubelet-client.key', kubeletClient.key),
+    'kubelet-preferred-address-types': 'InternalIP',
     'service-account-issuer': 'https://kubernetes.default.svc',
     'service-account-key-file': file('service-account.pub', tokenPublicKey),
     'service-account-signing-key-file': tokenKey,

@@ -1,146 +1,150 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdtemp, readlink, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import tar from 'tar-stream';
+import { pack, type Header, type Pack } from 'tar-stream';
 
-/** One file of a layer. Folders above it are made as needed, owned by root. */
+/** One file of an image; the folders above it are made. */
 export interface LayerFile {
-  /** Absolute, in the image. */
+  /** Absolute path in the image. */
   path: string;
-  /** A file of this machine, read when the archive is written; or the bytes themselves. */
+  /** A file to copy, or the content itself. */
   from: string | Buffer;
-  /** Absent: the source's own, or 0644 for bytes. */
+  /** Default 0o644. */
   mode?: number;
 }
 
+/** A container image as its parts: no container engine and no registry is needed to make one. */
 export interface Image {
-  /** As pods name it, such as `modelyard.test/runtime:v1`. */
+  /** With tag, such as `modelyard.test/runtime:v1`. */
   name: string;
-  /** Lowest first. Equal layers of two images are stored once by a node. */
+  /** Lower layers first. A layer that several images share by identity is written once. */
   layers: LayerFile[][];
   entrypoint?: string[];
   command?: string[];
   workingDir?: string;
-  /** UID:GID */
+  /** `UID:GID` */
   user?: string;
   env?: Record<string, string>;
   labels?: Record<string, string>;
 }
 
-interface WrittenLayer {
-  file: string;
-  bytes: number;
-  sha256: string;
+interface Blob {
+  digest: string;
+  size: number;
 }
 
-/** Every tar entry carries the same time, so that equal files make equal layers. */
-const epoch = new Date(0);
+function add(archive: Pack, header: Header, from: string | Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error | null) => (error ? reject(error) : resolve());
+    if (typeof from === 'string') pipeline(createReadStream(from), archive.entry(header, done)).catch(reject);
+    else archive.entry(header, from, done);
+  });
+}
 
-/**
- * Writes the images as one docker-archive, which `ctr images import`, docker and podman read. No container engine is needed.
- * A layer that several images share, as the same array, is written once.
- */
-export async function writeImageArchive(file: string, ...images: Image[]): Promise<void> {
-  const work = await mkdtemp(`${file}.`);
-  try {
-    const layers = new Map<LayerFile[], WrittenLayer>();
-    for (const files of images.flatMap((image) => image.layers)) {
-      if (!layers.has(files)) layers.set(files, await writeLayer(join(work, `layer-${layers.size}.tar`), files));
+/** The same bytes for the same files: one time stamp, sorted paths. */
+async function fill(archive: Pack, files: LayerFile[]): Promise<void> {
+  const mtime = new Date(0);
+  const folders = new Set<string>();
+  for (const { path, from, mode = 0o644 } of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+    const name = path.replace(/^\/+/, '');
+    const above: string[] = [];
+    for (let folder = posix.dirname(name); folder !== '.'; folder = posix.dirname(folder)) above.unshift(folder);
+    for (const folder of above) {
+      if (folders.has(folder)) continue;
+      folders.add(folder);
+      archive.entry({ name: folder, type: 'directory', mode: 0o755, mtime });
     }
-    const pack = tar.pack();
-    const written = pipeline(pack, createWriteStream(file));
-    const manifest = new Map<string, { Config: string; RepoTags: string[]; Layers: string[] }>();
-    for (const image of images) {
-      const own = image.layers.flatMap((files) => layers.get(files) ?? []);
-      const config = Buffer.from(JSON.stringify(imageConfig(image, own)));
-      const name = `${createHash('sha256').update(config).digest('hex')}.json`;
-      const same = manifest.get(name);
-      if (same === undefined) await add(pack, { name, mode: 0o644 }, config);
-      manifest.set(name, {
-        Config: name,
-        RepoTags: [...(same?.RepoTags ?? []), image.name],
-        Layers: own.map(layerName),
-      });
-    }
-    for (const layer of new Map([...layers.values()].map((each) => [each.sha256, each])).values()) {
-      await add(pack, { name: layerName(layer), mode: 0o644, size: layer.bytes }, layer.file);
-    }
-    await add(pack, { name: 'manifest.json', mode: 0o644 }, Buffer.from(JSON.stringify([...manifest.values()])));
-    pack.finalize();
-    await written;
-  } finally {
-    await rm(work, { recursive: true, force: true });
+    const size = typeof from === 'string' ? (await stat(from)).size : from.length;
+    await add(archive, { name, size, mode, mtime }, from);
   }
+  archive.finalize();
 }
 
-const layerName = (layer: WrittenLayer): string => `${layer.sha256}/layer.tar`;
-
-function imageConfig(image: Image, layers: WrittenLayer[]): object {
-  return {
-    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-    os: 'linux',
-    created: epoch.toISOString(),
-    config: {
-      Entrypoint: image.entrypoint,
-      Cmd: image.command,
-      WorkingDir: image.workingDir,
-      User: image.user,
-      Env: Object.entries(image.env ?? {}).map(([name, value]) => `${name}=${value}`),
-      Labels: image.labels,
-    },
-    rootfs: { type: 'layers', diff_ids: layers.map(({ sha256 }) => `sha256:${sha256}`) },
-    history: layers.map(() => ({ created: epoch.toISOString(), created_by: 'modelyard tests' })),
-  };
-}
-
-async function writeLayer(file: string, files: LayerFile[]): Promise<WrittenLayer> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const pack = tar.pack();
-  const count = new Transform({
+function hashing(hash: Hash): Transform {
+  return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
-      bytes += chunk.length;
       done(null, chunk);
     },
   });
-  const written = pipeline(pack, count, createWriteStream(file));
-  const sorted = files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
-  const folders = new Set<string>();
-  for (const { path } of sorted)
-    for (let folder = dirname(path); folder !== '/'; folder = dirname(folder)) folders.add(folder);
-  for (const folder of [...folders].sort())
-    await add(pack, { name: `${folder.slice(1)}/`, type: 'directory', mode: folder === '/tmp' ? 0o1777 : 0o755 });
-  for (const entry of sorted) await addFile(pack, entry);
-  pack.finalize();
-  await written;
-  return { file, bytes, sha256: hash.digest('hex') };
 }
 
-async function addFile(pack: tar.Pack, { path, from, mode }: LayerFile): Promise<void> {
-  const name = path.slice(1);
-  if (typeof from !== 'string') return add(pack, { name, mode: mode ?? 0o644 }, from);
-  const facts = await lstat(from);
-  if (facts.isSymbolicLink()) return add(pack, { name, type: 'symlink', linkname: await readlink(from), mode: 0o777 });
-  await add(pack, { name, mode: mode ?? facts.mode & 0o755, size: (await stat(from)).size }, from);
+async function writeLayer(files: LayerFile[], path: string): Promise<Blob> {
+  const archive = pack();
+  const hash = createHash('sha256');
+  await Promise.all([fill(archive, files), pipeline(archive, hashing(hash), createWriteStream(path))]);
+  return { digest: hash.digest('hex'), size: (await stat(path)).size };
 }
 
-/** `body`: bytes, or the file that holds them. */
-async function add(
-  pack: tar.Pack,
-  header: Partial<tar.Header> & Pick<tar.Header, 'name'>,
-  body?: Buffer | string,
-): Promise<void> {
-  const full = { uid: 0, gid: 0, mtime: epoch, ...header };
-  if (typeof body !== 'string') {
-    await new Promise<void>((resolve, reject) => {
-      pack.entry(full, body ?? '', (error) => (error ? reject(error) : resolve()));
+function configOf(image: Image, layers: Blob[]): unknown {
+  const { entrypoint, command, workingDir, user, env, labels } = image;
+  return {
+    architecture: process.arch === 'x64' ? 'amd64' : process.arch,
+    os: 'linux',
+    config: {
+      ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint }),
+      ...(command === undefined ? {} : { Cmd: command }),
+      ...(workingDir === undefined ? {} : { WorkingDir: workingDir }),
+      ...(user === undefined ? {} : { User: user }),
+      ...(labels === undefined ? {} : { Labels: labels }),
+      Env: Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`),
+    },
+    rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => `sha256:${digest}`) },
+  };
+}
+
+const oci = 'application/vnd.oci.image';
+
+/** Writes images into one OCI archive, which `ctr images import` and `podman load` read. */
+export async function writeImageArchive(path: string, ...images: Image[]): Promise<void> {
+  const folder = await mkdtemp(join(dirname(path), 'layers-'));
+  try {
+    const written = new Map<LayerFile[], Blob>();
+    const blobs = new Map<string, string | Buffer>();
+    for (const layer of images.flatMap((image) => image.layers)) {
+      if (written.has(layer)) continue;
+      const file = join(folder, String(written.size));
+      const blob = await writeLayer(layer, file);
+      written.set(layer, blob);
+      blobs.set(blob.digest, file);
+    }
+    const store = (mediaType: string, content: unknown) => {
+      const bytes = Buffer.from(JSON.stringify(content));
+      const digest = createHash('sha256').update(bytes).digest('hex');
+      blobs.set(digest, bytes);
+      return { mediaType, digest: `sha256:${digest}`, size: bytes.length };
+    };
+
+    const manifests = images.map((image) => {
+      const layers = image.layers.flatMap((layer) => written.get(layer) ?? []);
+      const manifest = {
+        schemaVersion: 2,
+        mediaType: `${oci}.manifest.v1+json`,
+        config: store(`${oci}.config.v1+json`, configOf(image, layers)),
+        layers: layers.map(({ digest, size }) => ({
+          mediaType: `${oci}.layer.v1.tar`,
+          digest: `sha256:${digest}`,
+          size,
+        })),
+      };
+      const annotations = {
+        'io.containerd.image.name': image.name,
+        'org.opencontainers.image.ref.name': image.name.slice(image.name.lastIndexOf(':') + 1),
+      };
+      return { ...store(manifest.mediaType, manifest), annotations };
     });
-    return;
+
+    const index = { schemaVersion: 2, mediaType: `${oci}.index.v1+json`, manifests };
+    const files: LayerFile[] = [
+      { path: 'oci-layout', from: Buffer.from('{"imageLayoutVersion":"1.0.0"}') },
+      { path: 'index.json', from: Buffer.from(JSON.stringify(index)) },
+      ...[...blobs].map(([digest, from]) => ({ path: `blobs/sha256/${digest}`, from })),
+    ];
+    await writeLayer(files, path);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
-  const entry = pack.entry(full);
-  await pipeline(createReadStream(body), entry);
 }

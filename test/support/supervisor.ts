@@ -95,9 +95,15 @@ export function startSupervisor(): Supervisor {
       });
       return { pid, exited };
     },
-    stop: async (name, signal = 'SIGTERM') => void (await ask({ op: 'stop', name, signal })),
-    atEnd: async (argv) => void (await ask({ op: 'undo', argv })),
-    removeAtEnd: async (path) => void (await ask({ op: 'remove', path })),
+    async stop(name, signal = 'SIGTERM') {
+      await ask({ op: 'stop', name, signal });
+    },
+    async atEnd(argv) {
+      await ask({ op: 'undo', argv });
+    },
+    async removeAtEnd(path) {
+      await ask({ op: 'remove', path });
+    },
     async end() {
       child.stdin.end();
       await gone;
