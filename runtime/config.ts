@@ -111,7 +111,8 @@ class Reader {
 
   /** Empty counts as absent, as Kubernetes has it for variables without a value. */
   optional(name: string): string | undefined {
-    return this.#environment[name] || undefined;
+    const value = this.#environment[name];
+    return value === '' ? undefined : value;
   }
 
   present(names: readonly string[]): Record<string, string> {

@@ -8,43 +8,55 @@ import { elementSize, joinBytes, splitBytes, type Tensor } from './tensor.ts';
  * and "-Infinity", as in protobuf's JSON, both ways. Nothing is rounded in silence but the last bits of FP16 and FP32.
  */
 
-type Put = (view: DataView, offset: number, value: unknown, path: string) => void;
+/** Writes one element; says what is wrong with it instead, where something is. */
+type Put = (view: DataView, offset: number, value: unknown) => string | undefined;
+
+const notWhole = 'must be a whole number';
+const between = (low: number | bigint, high: number | bigint): string => `must be between ${low} and ${high}`;
 
 const integer = (low: number, high: number, write: (view: DataView, offset: number, value: number) => void): Put => {
-  return (view, offset, value, path) => {
-    if (typeof value !== 'number' || !Number.isInteger(value)) throw invalid(`${path}: must be a whole number`);
-    if (value < low || value > high) throw invalid(`${path}: must be between ${low} and ${high}`);
+  const outside = between(low, high);
+  return (view, offset, value) => {
+    if (typeof value === 'bigint') return outside;
+    if (typeof value !== 'number' || !Number.isInteger(value)) return notWhole;
+    if (value < low || value > high) return outside;
     write(view, offset, value);
+    return undefined;
   };
 };
 
 const bigInteger = (low: bigint, high: bigint, write: (view: DataView, offset: number, value: bigint) => void): Put => {
-  return (view, offset, value, path) => {
-    if (typeof value !== 'bigint' && !Number.isInteger(value)) throw invalid(`${path}: must be a whole number`);
+  const outside = between(low, high);
+  return (view, offset, value) => {
+    if (typeof value !== 'bigint' && !Number.isInteger(value)) return notWhole;
     const exact = BigInt(value as bigint | number);
-    if (exact < low || exact > high) throw invalid(`${path}: must be between ${low} and ${high}`);
+    if (exact < low || exact > high) return outside;
     write(view, offset, exact);
+    return undefined;
   };
 };
 
 const special: Readonly<Record<string, number>> = { NaN, Infinity: Infinity, '-Infinity': -Infinity };
 
 const float = (largest: number, write: (view: DataView, offset: number, value: number) => void): Put => {
-  return (view, offset, value, path) => {
+  const outside = between(-largest, largest);
+  return (view, offset, value) => {
     if (typeof value === 'string' && Object.hasOwn(special, value)) {
       write(view, offset, special[value] ?? NaN);
-      return;
+      return undefined;
     }
-    if (typeof value !== 'number' && typeof value !== 'bigint') throw invalid(`${path}: must be a number`);
+    if (typeof value !== 'number' && typeof value !== 'bigint') return 'must be a number';
     const number = Number(value);
-    if (Math.abs(number) > largest) throw invalid(`${path}: must be between -${largest} and ${largest}`);
+    if (Math.abs(number) > largest) return outside;
     write(view, offset, number);
+    return undefined;
   };
 };
 
-const boolean: Put = (view, offset, value, path) => {
-  if (typeof value !== 'boolean') throw invalid(`${path}: must be true or false`);
+const boolean: Put = (view, offset, value) => {
+  if (typeof value !== 'boolean') return 'must be true or false';
   view.setUint8(offset, value ? 1 : 0);
+  return undefined;
 };
 
 const puts: Readonly<Record<Exclude<DataType, 'BYTES'>, Put>> = {
@@ -71,51 +83,49 @@ export function encodeElements(
   path: string,
 ): Uint8Array {
   if (!Array.isArray(values)) throw invalid(`${path}: must be an array`);
-  const nested = Array.isArray(values[0]);
-  if (dataType === 'BYTES') {
-    const strings: Uint8Array[] = [];
-    visit(values, nested ? shape : [count], path, (value, at) => strings.push(encodeString(value, at)));
-    return joinBytes(strings);
-  }
-  const [put, size] = [puts[dataType], elementSize[dataType]];
+  const layout = Array.isArray(values[0]) ? shape : [count];
+  const strings: Uint8Array[] = [];
+  const size = elementSize[dataType];
   const data = new Uint8Array(count * size);
   const view = new DataView(data.buffer);
-  if (!nested) {
-    checkLength(values, count, path);
-    for (let index = 0; index < count; index++) put(view, index * size, values[index], path);
-    return data;
-  }
   let offset = 0;
-  visit(values, shape, path, (value, at) => {
-    put(view, offset, value, at);
+  const leaf = (value: unknown): string | undefined => {
+    if (dataType === 'BYTES') return putString(strings, value);
+    const wrong = puts[dataType](view, offset, value);
     offset += size;
-  });
-  return data;
+    return wrong;
+  };
+  const trail: number[] = [];
+  const wrong = visit(values, layout, 0, trail, leaf);
+  if (wrong !== undefined) throw invalid(`${path}${trail.map((index) => `[${index}]`).join('')}: ${wrong}`);
+  return dataType === 'BYTES' ? joinBytes(strings) : data;
 }
 
+/** Calls `leaf` for each element. Stops at the first that is wrong, with its place in `trail`, and says what is wrong. */
 function visit(
   values: unknown,
   shape: readonly number[],
-  path: string,
-  leaf: (value: unknown, path: string) => void,
-): void {
-  const [length, ...rest] = shape;
-  if (length === undefined) {
-    leaf(values, path);
-    return;
+  depth: number,
+  trail: number[],
+  leaf: (value: unknown) => string | undefined,
+): string | undefined {
+  const length = shape[depth] ?? 0;
+  if (!Array.isArray(values)) return `must be an array of ${length}`;
+  if (values.length !== length) return `has ${values.length} elements where the shape needs ${length}`;
+  const innermost = depth === shape.length - 1;
+  for (let index = 0; index < length; index++) {
+    trail[depth] = index;
+    const wrong = innermost ? leaf(values[index]) : visit(values[index], shape, depth + 1, trail, leaf);
+    if (wrong !== undefined) return wrong;
   }
-  if (!Array.isArray(values)) throw invalid(`${path}: must be an array of ${length}`);
-  checkLength(values, length, path);
-  values.forEach((value, index) => visit(value, rest, `${path}[${index}]`, leaf));
+  trail.length = depth;
+  return undefined;
 }
 
-function checkLength(values: unknown[], length: number, path: string): void {
-  if (values.length !== length) throw invalid(`${path}: has ${values.length} elements where the shape needs ${length}`);
-}
-
-function encodeString(value: unknown, path: string): Uint8Array {
-  if (typeof value !== 'string' || !value.isWellFormed()) throw invalid(`${path}: must be a string of valid Unicode`);
-  return Buffer.from(value);
+function putString(strings: Uint8Array[], value: unknown): string | undefined {
+  if (typeof value !== 'string' || !value.isWellFormed()) return 'must be a string of valid Unicode';
+  strings.push(Buffer.from(value));
+  return undefined;
 }
 
 /** The elements as JSON texts, in row-major order. */

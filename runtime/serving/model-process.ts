@@ -79,10 +79,14 @@ export class ModelProcess {
     await this.#loop;
   }
 
+  #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
   async #keepAlive(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#stopped()) {
       const fault = await this.#live();
-      if (this.#stopping.signal.aborted) return;
+      if (this.#stopped()) return;
       if (fault && !fault.retrying) {
         this.#options.events.failed(fault);
         return;
@@ -100,11 +104,7 @@ export class ModelProcess {
     events.phase('Loading');
     const child = new ModelChild(log, environment, (phase) => events.phase(phase));
     this.#child = child;
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      child.kill();
-    }, loadTimeoutMs);
+    const timer = setTimeout(() => child.kill(), loadTimeoutMs);
     try {
       const loaded = await child.load(load);
       clearTimeout(timer);
@@ -116,6 +116,7 @@ export class ModelProcess {
     } catch (error) {
       clearTimeout(timer);
       child.kill();
+      const late = now() - begin >= loadTimeoutMs;
       const cause = await child.exited;
       if (error instanceof ModelFault) return error.fault;
       log.error({ cause }, 'the model process died while it loaded the model');

@@ -171,7 +171,7 @@ function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFau
 function runError(error: unknown): RequestError {
   const text = error instanceof Error ? error.message : String(error);
   if (/bad_alloc|failed to allocate/i.test(text)) return new RequestError('ModelFailed', 'the model ran out of memory');
-  if (error instanceof TypeError && /encoded data/.test(text)) {
+  if (error instanceof TypeError && text.includes('encoded data')) {
     return new RequestError('InvalidArgument', 'inputs: a BYTES element is not UTF-8, which the model takes');
   }
   return new RequestError('InvalidArgument', `the model refused the inputs: ${trimmed(error)}`);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, {
+  LogController,
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
@@ -46,12 +47,12 @@ type ModelRequest = FastifyRequest<{ Params: ModelParams }>;
 
 /** The Open Inference Protocol over REST, and `predict` with the task's natural body. */
 export function createRestServer({ model, metrics, now, log, isDraining }: RestOptions): FastifyInstance {
+  const baseLog: FastifyBaseLogger = log;
   const app = Fastify({
-    loggerInstance: log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    loggerInstance: baseLog,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: limits.requestBytes,
     genReqId: (request) => requestIdOf(request.headers, randomUUID),
-    requestIdLogLabel: 'requestId',
     // Longer than a client or an ingress keeps a connection, so that the client is the one who closes it.
     keepAliveTimeout: 75_000,
     requestTimeout: 120_000,
@@ -91,7 +92,7 @@ export function createRestServer({ model, metrics, now, log, isDraining }: RestO
     const begin = now();
     const left = new AbortController();
     reply.raw.once('close', () => left.abort());
-    let code: string = 'ok';
+    let code = 'ok';
     try {
       find(request.params);
       return await work(Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0), left.signal);
@@ -190,6 +191,8 @@ const ofFastify: Readonly<Record<string, RequestError>> = {
 function sendError(reply: FastifyReply, error: Error & { code?: string; statusCode?: number }): FastifyReply {
   const known = error instanceof RequestError ? error : ofFastify[error.code ?? ''];
   if (known) {
+    // Fastify would close the connection under a client that still sends, which then sees no answer.
+    if (known.code === 'TooLarge') void reply.removeHeader('connection');
     if (known.retryAfterSeconds !== undefined) void reply.header('retry-after', known.retryAfterSeconds);
     return reply.code(statusOf[known.code]).send({ error: known.message });
   }

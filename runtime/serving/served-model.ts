@@ -122,12 +122,12 @@ export class ServedModel {
   /** Resolves when the model process was started or a terminal fault was reported. */
   async start(): Promise<void> {
     const { log } = this.#options;
-    for (let failures = 1; !this.#stopping.signal.aborted; failures++) {
+    for (let failures = 1; !this.#stopped(); failures++) {
       try {
         this.#keepAlive(await this.#resolve());
         return;
       } catch (error) {
-        if (this.#stopping.signal.aborted) return;
+        if (this.#stopped()) return;
         const fault = faultOf(error);
         if (!fault) throw error;
         this.#change({ phase: 'Failed', fault });
@@ -167,6 +167,10 @@ export class ServedModel {
     this.#stopping.abort();
     this.#scheduler.refuseAll(new RequestError('NotReady', 'the server is stopping'));
     await this.#process?.stop();
+  }
+
+  #stopped(): boolean {
+    return this.#stopping.signal.aborted;
   }
 
   async #resolve(): Promise<ResolvedModel> {

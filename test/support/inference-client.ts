@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import {
-  Client,
+  type Client,
   credentials,
   loadPackageDefinition,
   Metadata,

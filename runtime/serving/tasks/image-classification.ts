@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { TensorSignature } from '../../contract.ts';
+import { ModelFault, invalid } from '../../errors.ts';
+import { isRecord } from '../json.ts';
+import type { RunRequest } from '../messages.ts';
+import { joinBytes, splitBytes, type Signature, type Tensor } from '../tensor.ts';
+import { createDecoder, placePixels, readPreprocessing, type Decode, type Preprocessing } from './image-pixels.ts';
+import type { PreparedTask, Task } from './task.ts';
+
+/**
+ * Encoded images in, the most likely labels out. Pre-processing comes from preprocessor_config.json and labels from
+ * config.json's `id2label`, both as Hugging Face writes them, beside the model.
+ */
+export const imageClassification: Task = {
+  name: 'ImageClassification',
+  bodyTypes: ['image/jpeg', 'image/png'],
+  toInputs: (body) => {
+    if (body.byteLength === 0) throw invalid('body: must be a JPEG or PNG image');
+    return [{ name: 'image', dataType: 'BYTES', shape: [1], data: joinBytes([body]) }];
+  },
+  toPredictions,
+  prepare,
+};
+
+/** How many labels an answer has, where the model has as many. */
+const topCount = 5;
+
+/** How the model's input is laid out. */
+interface Layout {
+  name: string;
+  channels: 1 | 3;
+  channelsFirst: boolean;
+  /** -1 where dynamic. */
+  height: number;
+  width: number;
+}
+
+async function prepare(model: Signature, directory: string): Promise<PreparedTask> {
+  const [input, ...others] = model.inputs;
+  if (!input || others.length > 0) throw unsupported(`has ${model.inputs.length} inputs where one is needed`);
+  const layout = layoutOf(input);
+  const scores = model.outputs.find(({ shape, dataType }) => shape.length === 2 && dataType === 'FP32');
+  if (!scores) throw unsupported('has no FP32 output [images, classes]');
+  const preprocessing = readPreprocessing(await readJson(directory, 'preprocessor_config.json'), layout);
+  const labels = readLabels(await readJson(directory, 'config.json'));
+  const decode = await createDecoder(preprocessing);
+  const batch = input.shape[0] ?? -1;
+  const classes = scores.shape[1] ?? -1;
+  const count = classes === -1 ? -1 : Math.min(topCount, classes);
+  return {
+    signature: {
+      inputs: [{ name: 'image', dataType: 'BYTES', shape: [batch] }],
+      outputs: [
+        { name: 'label', dataType: 'BYTES', shape: [batch, count] },
+        { name: 'score', dataType: 'FP32', shape: [batch, count] },
+      ],
+    },
+    before: ({ inputs }) => toPixels(inputs, layout, preprocessing, decode, scores.name),
+    after: (outputs, { outputs: wanted }) => {
+      const ranked = rank(outputs[0], labels);
+      return (wanted ?? ['label', 'score']).flatMap((name) => ranked.find((output) => output.name === name) ?? []);
+    },
+  };
+}
+
+function layoutOf({ name, dataType, shape }: TensorSignature): Layout {
+  if (dataType !== 'FP32') throw unsupported(`takes ${dataType} where FP32 is needed`);
+  const [, first = -1, second = -1, last = -1] = shape;
+  const isCount = (channels: number): channels is 1 | 3 => channels === 1 || channels === 3;
+  if (shape.length === 4 && isCount(first))
+    return { name, channels: first, channelsFirst: true, height: second, width: last };
+  if (shape.length === 4 && isCount(last))
+    return { name, channels: last, channelsFirst: false, height: first, width: second };
+  throw unsupported(
+    `takes ${JSON.stringify(shape)} where [images, channels, height, width] or [images, height, width, channels] with 1 or 3 channels is needed`,
+  );
+}
+
+const unsupported = (what: string): ModelFault =>
+  new ModelFault({
+    reason: 'UnsupportedModel',
+    message: `The model ${what} for the task ImageClassification; task Tensor serves any model.`,
+    retrying: false,
+  });
+
+/** Undefined where there is no such file. */
+async function readJson(directory: string, file: string): Promise<unknown> {
+  const text = await readFile(join(directory, file), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ModelFault({
+      reason: 'InvalidModel',
+      message: `The file ${file} beside the model is not valid JSON.`,
+      retrying: false,
+    });
+  }
+}
+
+/** A class without a label is called by its number. */
+function readLabels(config: unknown): (index: number) => string {
+  const labels =
+    isRecord(config) && isRecord(config.id2label)
+      ? new Map(Object.entries(config.id2label))
+      : new Map<string, unknown>();
+  return (index) => {
+    const label = labels.get(String(index));
+    return typeof label === 'string' ? label : String(index);
+  };
+}
+
+async function toPixels(
+  inputs: readonly Tensor[],
+  layout: Layout,
+  preprocessing: Preprocessing,
+  decode: Decode,
+  output: string,
+): Promise<RunRequest> {
+  const images = splitBytes(inputs[0]?.data ?? new Uint8Array(0)) ?? [];
+  if (images.length === 0) throw invalid('image: at least one is needed');
+  const decoded = [];
+  for (const image of images) decoded.push(await decode(image));
+  const first = decoded[0];
+  if (!first) throw invalid('image: at least one is needed');
+  const { height, width } = preprocessing.crop ?? first;
+  const plane = height * width;
+  const { channels, channelsFirst, name } = layout;
+  const data = new Float32Array(decoded.length * channels * plane);
+  decoded.forEach((pixels, index) => {
+    if (!preprocessing.crop && (pixels.height !== height || pixels.width !== width)) {
+      throw invalid(`image: the images of one request come out in different sizes; send them one by one`);
+    }
+    const base = index * channels * plane;
+    placePixels(pixels, { height, width }, channels, preprocessing, (c, y, x, value) => {
+      data[base + (channelsFirst ? c * plane + y * width + x : (y * width + x) * channels + c)] = value;
+    });
+  });
+  const shape = channelsFirst ? [decoded.length, channels, height, width] : [decoded.length, height, width, channels];
+  return { inputs: [{ name, dataType: 'FP32', shape, data: new Uint8Array(data.buffer) }], outputs: [output] };
+}
+
+function rank(scores: Tensor | undefined, labels: (index: number) => string): Tensor[] {
+  const [images = 0, classes = 0] = scores?.shape ?? [];
+  const values = new Float32Array(Uint8Array.from(scores?.data ?? []).buffer);
+  const count = Math.min(topCount, classes);
+  const top = Array.from({ length: images }, (_, image) => {
+    const row = probabilities(values.subarray(image * classes, (image + 1) * classes));
+    return [...row.entries()].sort(([, a], [, b]) => b - a).slice(0, count);
+  }).flat();
+  return [
+    {
+      name: 'label',
+      dataType: 'BYTES',
+      shape: [images, count],
+      data: joinBytes(top.map(([index]) => Buffer.from(labels(index)))),
+    },
+    {
+      name: 'score',
+      dataType: 'FP32',
+      shape: [images, count],
+      data: new Uint8Array(Float32Array.from(top, ([, score]) => score).buffer),
+    },
+  ];
+}
+
+/** The softmax, unless the model already ends in one. */
+function probabilities(row: Float32Array): Float32Array {
+  const sum = row.reduce((total, value) => total + value, 0);
+  if (row.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3) return row;
+  const largest = row.reduce((most, value) => Math.max(most, value), -Infinity);
+  const powers = row.map((value) => Math.exp(value - largest));
+  const total = powers.reduce((added, value) => added + value, 0);
+  return powers.map((value) => value / total);
+}
+
+function toPredictions(outputs: readonly Tensor[]): string {
+  const labels = splitBytes(outputs.find(({ name }) => name === 'label')?.data ?? new Uint8Array(0)) ?? [];
+  const data = outputs.find(({ name }) => name === 'score')?.data ?? new Uint8Array(0);
+  const scores = new Float32Array(Uint8Array.from(data).buffer);
+  return JSON.stringify(labels.map((label, index) => ({ label: Buffer.from(label).toString(), score: scores[index] })));
+}
