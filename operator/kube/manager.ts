@@ -22,7 +22,7 @@ export interface ManagerOptions {
   /** Absent: this process is the only one. */
   election?: { client: KubeClient; namespace: string; name: string; identity: string };
   /** Absent: no HTTP server. */
-  health?: { host?: string; port: number };
+  health?: { host?: string; port: number; paths: { live: string; ready: string; metrics: string } };
 }
 
 /** Something with a type of its own that the manager only starts and stops. */
@@ -32,7 +32,7 @@ interface Running {
 }
 
 /** How long workers may take to finish their keys. */
-const graceMs = 30_000;
+const graceMs = 20_000;
 const flushMs = 5_000;
 
 /**
@@ -64,7 +64,7 @@ export class Manager {
 
   add<Observed, Status>(definition: Definition<Observed, Status>): void {
     const { clock, log } = this.#options;
-    const controller: Controller<Observed, Status> = new Controller(definition, {
+    const controller = new Controller<Observed, Status>(definition, {
       client: this.#writer,
       storeOf: this.#caches.join(definition, (kind, change) => controller.changed(kind, change)),
       publish: (owner, event) => this.#recorder.publish(owner, event),
@@ -99,11 +99,12 @@ export class Manager {
     const { health, log, registry } = this.#options;
     if (health === undefined) return undefined;
     const server = await startHealthServer({
-      ...health,
+      ...(health.host === undefined ? {} : { host: health.host }),
+      port: health.port,
       routes: {
-        '/livez': () => probe(undefined),
-        '/readyz': () => probe(this.#notReady),
-        '/metrics': () => metrics(registry),
+        [health.paths.live]: () => probe(undefined),
+        [health.paths.ready]: () => probe(this.#notReady),
+        [health.paths.metrics]: () => metrics(registry),
       },
     });
     log.info({ port: server.port }, 'health and metrics are served');

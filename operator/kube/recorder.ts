@@ -1,7 +1,7 @@
 import type { Log } from '../../lib/log.ts';
 import type { PlannedEvent } from '../core/plan.ts';
 import type { KubeClient } from './client.ts';
-import { pause, type Clock } from './clock.ts';
+import { hasAborted, pause, type Clock } from './clock.ts';
 import { contentHash } from './compare.ts';
 import { isConflict, isNotFound } from './errors.ts';
 import type { KubeObject } from './object.ts';
@@ -112,7 +112,7 @@ export class Recorder {
     const { clock, log } = this.#options;
     let nextMs = Number.POSITIVE_INFINITY;
     for (const key of [...this.#due]) {
-      if (signal.aborted) return nextMs;
+      if (hasAborted(signal)) return nextMs;
       const series = this.#series.get(key);
       const waitMs = series === undefined ? 0 : series.writtenMs + seriesWriteMs - clock.monotonicMs();
       if (waitMs > 0 && !all) {
@@ -122,7 +122,9 @@ export class Recorder {
       this.#due.delete(key);
       if (series === undefined) continue;
       await this.#write(series, signal).catch((error: unknown) => {
-        log.warn({ err: error, event: series.event.metadata.name }, 'an event could not be written');
+        // Cut short by the end of the process: the flush tries again.
+        if (hasAborted(signal)) this.#due.add(key);
+        else log.warn({ err: error, event: series.event.metadata.name }, 'an event could not be written');
       });
     }
     return nextMs;

@@ -1,0 +1,78 @@
+import { randomUUID } from 'node:crypto';
+import { createRegistry } from '../lib/metrics.ts';
+import type { Log } from '../lib/log.ts';
+import { adminPaths } from '../runtime/contract.ts';
+import type { OperatorConfig } from './config.ts';
+import { clusterUrl, modelDeploymentController, type ServingConfig } from './controllers/model-deployment.ts';
+import { ReportPoller } from './controllers/reports.ts';
+import type { KubeClient } from './kube/client.ts';
+import { pause, systemClock, type Clock } from './kube/clock.ts';
+import { Manager } from './kube/manager.ts';
+
+export interface OperatorOptions {
+  client: KubeClient;
+  /** With connections of its own; absent: `client`. Of use only with a lease name in the configuration. */
+  leaseClient?: KubeClient;
+  config: Omit<OperatorConfig, 'kubeconfig'>;
+  /** Reaches the admin port of pods. */
+  fetchReport: typeof fetch;
+  log: Log;
+  clock?: Clock;
+  /** What a laptop has otherwise than a cluster. */
+  serving?: Partial<Pick<ServingConfig, 'allowFileUris' | 'url'>>;
+  /** `process_*` and `nodejs_*` metrics too. */
+  processMetrics?: boolean;
+}
+
+export interface Operator {
+  /**
+   * Runs until `signal` aborts, then finishes what it is at and stops.
+   * @throws LeadershipLostError when another process may lead: the caller must end this one
+   */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The whole operator, the same on a cluster, on a laptop and in tests. */
+export function createOperator(options: OperatorOptions): Operator {
+  const { client, leaseClient = client, config, fetchReport, log, clock = systemClock, serving } = options;
+  const manager = new Manager({
+    client,
+    clock,
+    log,
+    registry: createRegistry({ ofProcess: options.processMetrics ?? false }),
+    namespaces: config.watchNamespaces,
+    reporter: { controller: 'modelyard.dev/operator', instance: config.instance },
+    ...(config.leaseName === undefined
+      ? {}
+      : {
+          election: {
+            client: leaseClient,
+            namespace: config.namespace,
+            name: config.leaseName,
+            identity: `${config.instance}_${randomUUID()}`,
+          },
+        }),
+    ...(config.adminPort === undefined ? {} : { health: { port: config.adminPort, paths: adminPaths } }),
+  });
+  const reports = new ReportPoller({
+    fetch: fetchReport,
+    now: () => clock.monotonicMs(),
+    wait: (ms, signal) => pause(clock, ms, signal),
+  });
+  manager.add(
+    modelDeploymentController(
+      {
+        image: config.runtimeImage,
+        ...(config.runtimePullPolicy === undefined ? {} : { imagePullPolicy: config.runtimePullPolicy }),
+        operatorNamespace: config.namespace,
+        storageAllowedCidrs: config.storageAllowedCidrs,
+        logLevel: config.logLevel,
+        allowFileUris: false,
+        url: clusterUrl,
+        ...serving,
+      },
+      reports,
+    ),
+  );
+  return { run: (signal) => manager.run(signal) };
+}
