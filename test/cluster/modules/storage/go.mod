@@ -1,6 +1,6 @@
-module modelyard.test/storage
+module modelyard.dev/test/cluster/storage
 
-go 1.26
+go 1.26.6
 
 tool github.com/versity/versitygw/cmd/versitygw
 

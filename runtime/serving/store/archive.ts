@@ -1,0 +1,101 @@
+import { createReadStream } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { extract, type Extract, type Header } from 'tar-stream';
+import { archiveRefused, storeErrorIn, systemCode } from './errors.ts';
+import { pathProblem, quoted, type StoreLimits } from './source.ts';
+
+/** What any archive may unpack to, however small it is. */
+const freeBytes = 64 * 1024 * 1024;
+
+/**
+ * Unpacks a .tar, .tar.gz or .tgz into an empty folder and gives the paths of its files. Rejects with StoreError, naming
+ * the entry, at the first that is no plain file or folder of its own name inside the folder.
+ */
+export async function unpack(
+  archive: string,
+  folder: string,
+  shown: string,
+  limits: StoreLimits,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const maxBytes = Math.min(limits.bytes, freeBytes + (await stat(archive)).size * limits.archiveRatio);
+  const seen = new Map<string, 'file' | 'directory'>();
+  let entries = 0;
+  let bytes = 0;
+
+  const accept = (header: Header): { path: string; type: 'file' | 'directory' } => {
+    const refuse = (why: string): Error => archiveRefused(`${shown}: the entry ${quoted(header.name)} ${why}.`);
+    const type = header.type === 'contiguous-file' ? 'file' : header.type;
+    if (type !== 'file' && type !== 'directory') throw refuse(`is a ${header.type}, not a file or a folder`);
+    entries += 1;
+    if (entries > limits.files) throw archiveRefused(`${shown} has more than ${limits.files} entries.`);
+    bytes += header.size;
+    if (bytes > maxBytes) throw refuse(`makes more than the ${maxBytes} bytes that this archive may unpack to`);
+    const path = header.name.replace(/^(\.\/+)+/, '').replace(type === 'directory' ? /\/+$/ : /$^/, '');
+    if (type === 'directory' && (path === '' || path === '.')) return { path: '', type };
+    const problem = pathProblem(path);
+    if (problem) throw refuse(problem);
+    const earlier = seen.get(path);
+    if (earlier !== undefined && !(earlier === 'directory' && type === 'directory')) throw refuse('is there twice');
+    for (let at = dirname(path); at !== '.'; at = dirname(at)) {
+      if (seen.get(at) === 'file') throw refuse(`lies in the file ${quoted(at)}`);
+      seen.set(at, 'directory');
+    }
+    seen.set(path, type);
+    return { path, type };
+  };
+
+  const reader = extract();
+  const write = async (): Promise<void> => {
+    for await (const entry of reader) {
+      const { path, type } = accept(entry.header);
+      const target = join(folder, path);
+      await mkdir(type === 'directory' ? target : dirname(target), { recursive: true });
+      if (type === 'directory') entry.resume();
+      else await writeNew(target, entry);
+    }
+  };
+  const feed = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
+    for await (const chunk of chunks) {
+      if (reader.destroyed) return;
+      if (!reader.write(chunk)) await drained(reader);
+    }
+    reader.end();
+  };
+  const source = createReadStream(archive, { signal });
+  const reading = /\.(tar\.gz|tgz)$/i.test(archive) ? pipeline(source, createGunzip(), feed) : pipeline(source, feed);
+  reading.catch((error: unknown) => reader.destroy(error as Error));
+  try {
+    await write();
+    await reading;
+  } catch (error) {
+    reader.destroy(error as Error);
+    source.destroy();
+    await reading.catch(() => undefined);
+    if (signal.aborted) throw signal.reason;
+    const own = storeErrorIn(error);
+    if (own) throw own;
+    if (['ENOSPC', 'EDQUOT', 'EIO', 'EACCES', 'EROFS'].includes(systemCode(error) ?? '')) throw error;
+    throw archiveRefused(`${shown} is damaged: ${error instanceof Error ? error.message : String(error)}.`);
+  }
+  return [...seen].flatMap(([path, type]) => (type === 'file' ? [path] : []));
+}
+
+/** Never writes to what is there already. */
+async function writeNew(target: string, chunks: AsyncIterable<unknown>): Promise<void> {
+  const handle = await open(target, 'wx', 0o644);
+  try {
+    for await (const chunk of chunks) await handle.appendFile(chunk as Buffer);
+  } finally {
+    await handle.close();
+  }
+}
+
+const drained = (reader: Extract): Promise<void> =>
+  new Promise((resolve) => {
+    reader.once('drain', () => resolve());
+    reader.once('close', () => resolve());
+  });

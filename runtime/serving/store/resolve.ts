@@ -1,0 +1,79 @@
+import type { Resolve, ResolvedModel } from '../served-model.ts';
+import { openConnections } from './connections.ts';
+import { ContentChanged } from './download.ts';
+import { denied, invalidModel, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
+import { file } from './file.ts';
+import { http } from './http.ts';
+import { fromCache, fromDisk, fromRemote, type Work } from './obtain.ts';
+import { pvc } from './pvc.ts';
+import { s3 } from './s3.ts';
+import { defaultLimits, type ResolveRequest, type Scheme } from './source.ts';
+
+const schemes: Readonly<Record<string, Scheme>> = {
+  'file:': file,
+  'http:': http,
+  'https:': http,
+  'pvc:': pvc,
+  's3:': s3,
+};
+
+/**
+ * Gets what a model URI names onto this machine. Content with the digest that is asked for or pinned is taken from the
+ * cache without a look at its source. Rejects with StoreError, or with the signal's reason.
+ */
+export async function resolveModel(request: ResolveRequest, hooks: Parameters<Resolve>[0]): Promise<ResolvedModel> {
+  const limits = { ...defaultLimits, ...request.limits };
+  const { storage } = request;
+  const url = URL.canParse(request.uri) ? new URL(request.uri) : undefined;
+  const scheme = url && schemes[url.protocol];
+  if (!url || !scheme) {
+    const known = Object.keys(schemes).map((name) => name.slice(0, -1));
+    throw invalidModel(`The model URI's scheme is none of ${known.join(', ')}.`);
+  }
+  const shown = shownUri(url);
+  hooks.onProgress({ phase: 'Resolving' });
+  const connections = openConnections(storage.allowedCidrs, storage.ca, limits);
+  const work: Work = { request, hooks, url, shown, storage, limits, connections, signal: hooks.signal };
+  try {
+    return (await fromCache(work)) ?? (await fromSource(scheme, work));
+  } catch (error) {
+    if (hooks.signal.aborted) throw hooks.signal.reason;
+    throw explained(error, shown);
+  } finally {
+    await connections.close();
+  }
+}
+
+/** Without credentials and without the query, which may be a signature. */
+function shownUri(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
+}
+
+function explained(error: unknown, shown: string): unknown {
+  const own = storeErrorIn(error);
+  if (own) return own;
+  const code = systemCode(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return unavailable(`The model cache has no room left for ${shown}. Give it more, or serve a smaller model.`, error);
+  }
+  if (code === 'ENOENT' || code === 'ENOTDIR') return notFound(`There is no ${shown}.`);
+  if (code === 'EACCES' || code === 'EPERM')
+    return denied(`${shown} may not be read by the user that the runtime runs as.`);
+  if (error instanceof ContentChanged) return unavailable(`${shown} keeps changing while it is read.`, error);
+  if (error instanceof URIError) return invalidModel(`${shown} has a percent sign that encodes nothing.`);
+  if (code === undefined && !(error instanceof Error && 'cause' in error)) return error;
+  return unavailable(`${shown} cannot be read: ${code ?? (error as Error).message}.`, error);
+}
+
+async function fromSource(scheme: Scheme, work: Work): Promise<ResolvedModel> {
+  for (let changes = 0; ; changes++) {
+    const source = await scheme(work);
+    try {
+      if (source.kind === 'local') return await fromDisk(source.path, source.root, work);
+      return await fromRemote(source.kind, source.files, work);
+    } catch (error) {
+      if (!(error instanceof ContentChanged) || changes === 2) throw error;
+      work.hooks.log.warn({ uri: work.shown }, 'the model changed while it was read; starting over');
+    }
+  }
+}

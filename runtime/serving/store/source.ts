@@ -1,0 +1,119 @@
+import type { Readable } from 'node:stream';
+import type { StorageConfig } from '../../config.ts';
+import type { Connections } from './connections.ts';
+
+export interface ResolveRequest {
+  uri: string;
+  /** `sha256:HEX` that the deployment asks for: anything else is refused. */
+  digest: string | undefined;
+  /** `sha256:HEX` of what another replica loaded from this URI. */
+  pinnedDigest: string | undefined;
+  storage: StorageConfig;
+  limits?: Partial<StoreLimits>;
+}
+
+export interface StoreLimits {
+  /** Of a folder, a prefix or an archive. */
+  files: number;
+  /** Of all files together, as they lie on the disk. */
+  bytes: number;
+  /** An archive may unpack to this many times its size, and 64 MiB. */
+  archiveRatio: number;
+  redirects: number;
+  connectTimeoutMs: number;
+  /** How long a server may send nothing. */
+  stallTimeoutMs: number;
+  /** Cuts in a row, none of which brought a byte, before the download is given up. */
+  cuts: number;
+}
+
+export const defaultLimits: StoreLimits = {
+  files: 10_000,
+  bytes: 512 * 1024 ** 3,
+  archiveRatio: 100,
+  redirects: 5,
+  connectTimeoutMs: 10_000,
+  stallTimeoutMs: 60_000,
+  cuts: 4,
+};
+
+/** What a scheme works with. */
+export interface SourceContext {
+  url: URL;
+  /** The URI as messages may show it: without credentials and query. */
+  shown: string;
+  storage: StorageConfig;
+  limits: StoreLimits;
+  connections: Connections;
+  signal: AbortSignal;
+}
+
+export interface RemoteFile {
+  /** Relative to the model's folder, with `/`. */
+  path: string;
+  size: number | undefined;
+  /** A strong validator of the content: equal versions are equal bytes. Absent: a cut download starts over. */
+  version: string | undefined;
+  /**
+   * Opens the content from a byte on. The answer may start at 0 instead, where the content changed or the server has no
+   * ranges. Rejects with StoreError where trying again at once is no use.
+   */
+  open(offset: number): Promise<RemoteBody>;
+}
+
+export interface RemoteBody {
+  stream: Readable;
+  offset: number;
+  /** Of the whole file. */
+  size: number | undefined;
+  version: string | undefined;
+}
+
+export type Source =
+  /** On this machine already; `root` is what links may not leave. */
+  { kind: 'local'; path: string; root: string } | { kind: 'file' | 'archive' | 'folder'; files: RemoteFile[] };
+
+/** Finds what a URI names. Rejects with StoreError. */
+export type Scheme = (context: SourceContext) => Promise<Source>;
+
+export const isModelFile = (path: string): boolean => /\.(onnx|ort)$/i.test(path);
+
+export const isArchive = (path: string): boolean => /\.(tar|tar\.gz|tgz)$/i.test(path);
+
+/** Shortens a file's name for a message. */
+export const quoted = (name: string): string => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
+
+/**
+ * Why a relative path cannot be a file of a model: it would leave its folder, or its line in the folder's manifest would
+ * not be unique.
+ */
+export function pathProblem(path: string): string | undefined {
+  if (path.startsWith('/')) return 'is absolute';
+  const parts = path.split('/');
+  if (parts.includes('..')) return 'leaves the folder';
+  if (parts.some((part) => part === '' || part === '.')) return 'has an empty part';
+  if (/[\\\p{Cc}]/u.test(path)) {
+    return 'has a control character or a backslash';
+  }
+  if (Buffer.byteLength(path) > 1024 || parts.some((part) => Buffer.byteLength(part) > 255)) return 'is too long';
+  return undefined;
+}
+
+/** One remote file whose version the first answer tells; that answer is used when the download starts at 0. */
+export async function singleFile(path: string, open: RemoteFile['open']): Promise<RemoteFile> {
+  let held: RemoteBody | undefined = await open(0);
+  held.stream.on('error', () => undefined);
+  const { size, version } = held;
+  return {
+    path,
+    size,
+    version,
+    open(offset) {
+      const body = held;
+      held = undefined;
+      if (body && offset === 0 && !body.stream.destroyed) return Promise.resolve(body);
+      body?.stream.destroy();
+      return open(offset);
+    },
+  };
+}
