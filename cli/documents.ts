@@ -33,17 +33,20 @@ export async function readDocuments(file: string, stdin: AsyncIterable<Buffer | 
   const lines = new LineCounter();
   const name = file === '-' ? 'standard input' : file;
   const parsed = parseAllDocuments(text, { lineCounter: lines });
-  if (!Array.isArray(parsed)) throw new CliError('BadFile', `${name}: the file is empty; write a ModelDeployment into it`);
+  if (!Array.isArray(parsed))
+    throw new CliError('BadFile', `${name}: the file is empty; write a ModelDeployment into it`);
   const documents = parsed.flatMap((document, index): Document[] => {
-    const { line } = lines.linePos(document.contents?.range?.[0] ?? document.range[0]);
+    const { line } = lines.linePos(document.contents?.range[0] ?? 0);
     const where = `${name}, document ${index + 1} (line ${line})`;
     const [error] = document.errors;
     if (error !== undefined) throw new CliError('BadFile', `${where}: ${error.message}`);
-    if (document.contents === null) return [];
-    if (!isMap(document.contents)) throw new CliError('BadFile', `${where}: must be an object with apiVersion and kind`);
+    if (document.toJS() === null) return [];
+    if (!isMap(document.contents))
+      throw new CliError('BadFile', `${where}: must be an object with apiVersion and kind`);
     return [{ where, object: withNamespace(document.toJS() as KubeObject) }];
   });
-  if (documents.length === 0) throw new CliError('BadFile', `${name}: holds no object; write a ModelDeployment into it`);
+  if (documents.length === 0)
+    throw new CliError('BadFile', `${name}: holds no object; write a ModelDeployment into it`);
   return documents;
 }
 

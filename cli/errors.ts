@@ -7,6 +7,7 @@ export type CliErrorCode =
   | 'NoSession'
   | 'NotFound'
   | 'NotReady'
+  | 'Refused'
   | 'SessionRunning'
   | 'UnsupportedKind';
 

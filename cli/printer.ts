@@ -53,7 +53,10 @@ export function valueAt(object: unknown, path: string): unknown {
   let value = object;
   for (const [, name, key, wanted] of path.matchAll(/\.([\w-]+)|\[\?\(@\.(\w+)=="([^"]*)"\)\]/g)) {
     if (name !== undefined) value = (value as Record<string, unknown> | null | undefined)?.[name];
-    else value = Array.isArray(value) ? value.find((item: Record<string, unknown>) => item[key ?? ''] === wanted) : undefined;
+    else
+      value = Array.isArray(value)
+        ? value.find((item: Record<string, unknown>) => item[key ?? ''] === wanted)
+        : undefined;
   }
   return value;
 }
@@ -68,14 +71,21 @@ function ageText(since: string, now: Date): string {
 
 function cell(value: unknown, { type }: Column, now: Date): string {
   if (value === undefined || value === null) return type === 'integer' ? '0' : '';
-  if (type === 'date') return ageText(String(value), now);
-  return typeof value === 'object' ? JSON.stringify(value) : String(value as string | number | boolean);
+  if (typeof value !== 'string') return JSON.stringify(value);
+  return type === 'date' ? ageText(value, now) : value;
 }
 
 /** Columns of equal width; the last one is not padded. */
 export function tableText(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((text, column) => text.padEnd(widths[column] ?? 0)).join('   ').trimEnd()).join('\n');
+  return rows
+    .map((row) =>
+      row
+        .map((text, column) => text.padEnd(widths[column] ?? 0))
+        .join('   ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 export type Output = 'table' | 'wide' | 'yaml' | 'json';

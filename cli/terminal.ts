@@ -1,0 +1,14 @@
+/** What a command sees of the world: everything that a test would want to replace. */
+export interface Terminal {
+  /** One or more lines for standard output. */
+  print: (text: string) => void;
+  /** Text for standard output as it is. */
+  write: (text: string) => void;
+  stdin: AsyncIterable<Buffer | string>;
+  now: () => Date;
+  /** `.modelyard` of the working directory. */
+  folder: string;
+  env: Readonly<Record<string, string | undefined>>;
+  /** Aborts when the person asks to stop. */
+  stop: AbortSignal;
+}
