@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
+import { readConfig } from '../../operator/config.ts';
 import { servingKinds } from '../../operator/controllers/kinds.ts';
 import { chart, helmFor, type Helm } from './helm.ts';
 
@@ -105,6 +106,27 @@ describe('the chart', () => {
     expect(container(after)?.image).toBe('modelyard:9.9.9');
     expect(container(after)?.args).toEqual(container(before)?.args);
     expect(container(before)?.args).toContain('--runtime-image=modelyard:0.1.0');
+  });
+
+  test('gives the operator only flags that it knows, with what the values say', async () => {
+    const settings = [
+      'watchNamespaces={team-a,team-b}',
+      'runtime.storage.allowedCidrs={10.0.0.0/8,fd00::/8}',
+      'logLevel=debug',
+    ];
+    const args = operator(await render(...settings)).template.spec.containers[0]?.args ?? [];
+    const environment = { POD_NAME: 'modelyard-0', POD_NAMESPACE: 'modelyard-system' };
+    expect(readConfig(args, environment, 'host')).toMatchObject({
+      runtimeImage: 'modelyard:0.1.0',
+      runtimePullPolicy: 'IfNotPresent',
+      namespace: 'modelyard-system',
+      instance: 'modelyard-0',
+      watchNamespaces: ['team-a', 'team-b'],
+      leaseName: 'modelyard',
+      storageAllowedCidrs: ['10.0.0.0/8', 'fd00::/8'],
+      logLevel: 'debug',
+      adminPort: 8081,
+    });
   });
 
   test('prefers a digest over a tag', async () => {
