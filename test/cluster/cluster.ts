@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startSupervisor, type Supervisor } from '../support/supervisor.ts';
 import { binaries } from './binaries.ts';
 import { startControlPlane } from './control-plane.ts';
+import { startKwok } from './kwok.ts';
 import { kubectlFor, type Kubectl } from './kubectl.ts';
 import { startNode } from './node.ts';
 import { prepareMachine, startNodeNetwork } from './node-network.ts';
@@ -60,6 +61,7 @@ async function start(node: ClusterOptions['node'], folder: string, supervisor: S
   });
   const kubectl = kubectlFor(tools.path('kubectl'), plane.kubeconfig);
   const parts = { supervisor, binaries: tools, folder, plane, kubectl };
+  if (node === 'kwok') await startKwok({ ...parts, kubeconfig: plane.kubeconfig });
   const real =
     plugins === undefined || network === undefined ? undefined : await startNode({ ...parts, network, plugins });
   return {

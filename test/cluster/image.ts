@@ -4,7 +4,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { dirname, join, posix } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { pack, type Header, type Pack } from 'tar-stream';
+import { pack, type Pack } from 'tar-stream';
 
 /** One file of an image; the folders above it are made. */
 export interface LayerFile {
@@ -36,7 +36,7 @@ interface Blob {
   size: number;
 }
 
-function add(archive: Pack, header: Header, from: string | Buffer): Promise<void> {
+function add(archive: Pack, header: Parameters<Pack['entry']>[0], from: string | Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error?: Error | null) => (error ? reject(error) : resolve());
     if (typeof from === 'string') pipeline(createReadStream(from), archive.entry(header, done)).catch(reject);

@@ -150,8 +150,9 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     entrypoint: ['/pause'],
     user: '65535:65535',
   });
-  const [command, ...entered] = [...network.enter, binaries.path('ctr'), '--address', socket];
-  const ctr = (...args: string[]) => run(command ?? '', [...entered, '--namespace', 'k8s.io', ...args]);
+  const [command = '', ...entered] = network.enter;
+  const ctr = (...args: string[]) =>
+    run(command, [...entered, binaries.path('ctr'), '--address', socket, '--namespace', 'k8s.io', ...args]);
   const loadImage = async (archive: string) => {
     await ctr('images', 'import', archive);
   };
