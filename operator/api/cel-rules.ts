@@ -17,7 +17,7 @@ function programOf(rule: string): Program {
 
 /** A value as CEL sees it: integers as integers, and nothing that the schema does not describe. */
 function celValue(value: unknown, schema: Schema): unknown {
-  if (Array.isArray(value)) return value.map((item) => celValue(item, schema.items ?? {}));
+  if (Array.isArray(value)) return Array.from(value, (item) => celValue(item, schema.items ?? {}));
   if (isObject(value)) {
     // CEL cannot look into what is merely preserved, but `self == oldSelf` must still see it change.
     if (schema['x-kubernetes-preserve-unknown-fields'] === true) return JSON.stringify(value);

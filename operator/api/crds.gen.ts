@@ -240,8 +240,9 @@ export const crds: readonly Crd[] = [
                }
               ],
               "x-kubernetes-int-or-string": true,
-              "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
-              "maxLength": 64
+              "description": "A quantity such as 2, 500m or 1.5Gi.",
+              "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+              "maxLength": 24
              }
             },
             "limits": {
@@ -258,8 +259,9 @@ export const crds: readonly Crd[] = [
                }
               ],
               "x-kubernetes-int-or-string": true,
-              "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
-              "maxLength": 64
+              "description": "A quantity such as 2, 500m or 1.5Gi.",
+              "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+              "maxLength": 24
              }
             }
            }
@@ -599,8 +601,8 @@ export const crds: readonly Crd[] = [
                 "properties": {
                  "sizeLimit": {
                   "type": "string",
-                  "maxLength": 64,
-                  "pattern": "^[0-9]+(\\.[0-9]+)?([KMGTPE]i?|k)?$"
+                  "maxLength": 24,
+                  "pattern": "^(0|[1-9][0-9]*)([KMGTPE]i|[kMGTPE])?$"
                  }
                 }
                },
@@ -1685,8 +1687,9 @@ export const crds: readonly Crd[] = [
                  }
                 ],
                 "x-kubernetes-int-or-string": true,
-                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
-                "maxLength": 64
+                "description": "A quantity such as 2, 500m or 1.5Gi.",
+                "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+                "maxLength": 24
                }
               },
               "limits": {
@@ -1703,8 +1706,9 @@ export const crds: readonly Crd[] = [
                  }
                 ],
                 "x-kubernetes-int-or-string": true,
-                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
-                "maxLength": 64
+                "description": "A quantity such as 2, 500m or 1.5Gi.",
+                "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+                "maxLength": 24
                }
               }
              }
@@ -1777,8 +1781,9 @@ export const crds: readonly Crd[] = [
                  }
                 ],
                 "x-kubernetes-int-or-string": true,
-                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
-                "maxLength": 64
+                "description": "A quantity such as 2, 500m or 1.5Gi.",
+                "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+                "maxLength": 24
                }
               },
               "limits": {
@@ -1795,8 +1800,9 @@ export const crds: readonly Crd[] = [
                  }
                 ],
                 "x-kubernetes-int-or-string": true,
-                "pattern": "^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$",
-                "maxLength": 64
+                "description": "A quantity such as 2, 500m or 1.5Gi.",
+                "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+                "maxLength": 24
                }
               }
              }

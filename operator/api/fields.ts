@@ -25,6 +25,7 @@ export function withDefaults(value: unknown, schema: Schema): unknown {
   const known = schema.properties ?? {};
   const copy: Json = {};
   for (const [name, child] of Object.entries(value)) {
+    if (child === undefined) continue;
     const childSchema = known[name] ?? schema.additionalProperties;
     if (childSchema === undefined) copy[name] = child;
     else if (child !== null || childSchema.nullable === true) copy[name] = withDefaults(child, childSchema);

@@ -99,12 +99,18 @@ export interface ModelDeploymentSpec {
      * What the scheduler sets aside.
      */
     requests?: {
+      /**
+       * A quantity such as 2, 500m or 1.5Gi.
+       */
       [k: string]: number | string;
     };
     /**
      * What the container may use at most.
      */
     limits?: {
+      /**
+       * A quantity such as 2, 500m or 1.5Gi.
+       */
       [k: string]: number | string;
     };
   };

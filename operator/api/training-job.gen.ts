@@ -371,12 +371,18 @@ export interface TrainingJobSpec {
        * What the scheduler sets aside.
        */
       requests?: {
+        /**
+         * A quantity such as 2, 500m or 1.5Gi.
+         */
         [k: string]: number | string;
       };
       /**
        * What the container may use at most.
        */
       limits?: {
+        /**
+         * A quantity such as 2, 500m or 1.5Gi.
+         */
         [k: string]: number | string;
       };
     };
@@ -410,12 +416,18 @@ export interface TrainingJobSpec {
        * What the scheduler sets aside.
        */
       requests?: {
+        /**
+         * A quantity such as 2, 500m or 1.5Gi.
+         */
         [k: string]: number | string;
       };
       /**
        * What the container may use at most.
        */
       limits?: {
+        /**
+         * A quantity such as 2, 500m or 1.5Gi.
+         */
         [k: string]: number | string;
       };
     };

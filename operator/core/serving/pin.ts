@@ -1,6 +1,7 @@
 import { pinFile, type ServingReport } from '../../../runtime/contract.ts';
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import type { Finding } from '../checks.ts';
 import { childMetadata, labels, servingNames } from '../metadata.ts';
 import type { ServingObserved } from './observed.ts';
 
@@ -40,4 +41,19 @@ export function pin(owner: ModelDeployment, digest: string | undefined): KubeObj
     metadata: childMetadata(owner, servingNames(owner.metadata.name).pin),
     data: { [pinFile]: JSON.stringify(digests) },
   };
+}
+
+/** A pod that loaded other content before the pin reached it, where the content behind the URI changed in between. */
+export function strayFinding(
+  observed: ServingObserved,
+  revision: string,
+  digest: string | undefined,
+): Finding | undefined {
+  if (digest === undefined) return undefined;
+  const stray = reportsOf(observed, revision).find(
+    ({ model }) => model.phase === 'Ready' && model.digest !== undefined && model.digest !== digest,
+  );
+  if (stray === undefined) return undefined;
+  const message = `pod ${stray.podName} serves ${stray.model.digest ?? ''}, but ${digest} is pinned; delete the pod to load it again`;
+  return { type: 'Warning', reason: 'DigestMismatch', message };
 }

@@ -120,7 +120,9 @@ export const podChecks: readonly Check<PodSubject>[] = [
     name: 'the model loads',
     find: ({ report }) => {
       const fault = report?.model.fault;
-      return fault === undefined ? undefined : warning(fault.reason, clip(fault.message));
+      if (fault === undefined) return undefined;
+      const found = warning(fault.reason, clip(fault.message));
+      return fault.retrying ? found : { ...found, terminal: true };
     },
   },
   {

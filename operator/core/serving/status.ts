@@ -4,7 +4,7 @@ import { type Finding, firstFinding } from '../checks.ts';
 import { selectorText, servingSelector } from '../metadata.ts';
 import type { PlannedEvent } from '../plan.ts';
 import type { ServingInputs, ServingObserved } from './observed.ts';
-import { pinnedDigest, reportsOf } from './pin.ts';
+import { pinnedDigest, reportsOf, strayFinding } from './pin.ts';
 import { creationChecks, refusalChecks } from './refusal-checks.ts';
 import { deploymentOf, podFinding, type Rollout, rolloutOf } from './rollout.ts';
 
@@ -12,7 +12,7 @@ import { deploymentOf, podFinding, type Rollout, rolloutOf } from './rollout.ts'
 type Judgement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 const counts = ({ desired, updatedReady, ready }: Rollout): string =>
-  `${updatedReady} of ${desired} pods ready${ready > updatedReady ? `, ${ready - updatedReady} of an earlier revision still answer` : ''}`;
+  `${updatedReady} of ${desired} ${desired === 1 ? 'pod' : 'pods'} ready${ready > updatedReady ? `, ${ready - updatedReady} of an earlier revision still answer` : ''}`;
 
 /** The course of things, where nothing is the matter. */
 function courseOf(observed: ServingObserved, rollout: Rollout): Finding {
@@ -20,7 +20,11 @@ function courseOf(observed: ServingObserved, rollout: Rollout): Finding {
     return { type: 'Normal', reason: 'ScaledToZero', message: 'no pod runs, as spec.replicas asks; nothing answers' };
   }
   if (rollout.complete) {
-    return { type: 'Normal', reason: 'Ready', message: `all ${rollout.desired} pods answer requests` };
+    return {
+      type: 'Normal',
+      reason: 'Ready',
+      message: rollout.desired === 1 ? 'the pod answers requests' : `all ${rollout.desired} pods answer requests`,
+    };
   }
   if (rollout.replicas > rollout.desired || rollout.ready > rollout.updatedReady) {
     return { type: 'Normal', reason: 'RollingOut', message: `pods are being replaced: ${counts(rollout)}` };
@@ -48,14 +52,14 @@ function modelResolved(
   observed: ServingObserved,
   digest: string | undefined,
   revision: string,
-  finding: Finding,
+  finding: Finding | undefined,
 ): Judgement {
   const { uri } = observed.owner.spec.model;
   const type = 'ModelResolved';
-  if (finding.terminal === true) return { type, status: 'False', reason: finding.reason, message: finding.message };
+  if (finding !== undefined) return { type, status: 'False', reason: finding.reason, message: finding.message };
   const faulty = reportsOf(observed, revision).find(({ model }) => model.fault !== undefined);
   const loaded = reportsOf(observed, revision).some(
-    ({ model }) => model.digest !== undefined && model.fault === undefined,
+    ({ model }) => model.digest !== undefined && model.digest === digest && model.fault === undefined,
   );
   const wasLoaded = observed.owner.status?.model?.inputs !== undefined && observed.owner.status.revision === revision;
   if (faulty?.model.fault !== undefined && !loaded && !wasLoaded) {
@@ -73,6 +77,7 @@ function judgements(
   revision: string,
   digest: string | undefined,
   verdict: Finding,
+  specFinding: Finding | undefined,
   complete: boolean,
 ): Judgement[] {
   const { reason, message } = verdict;
@@ -82,7 +87,7 @@ function judgements(
   return [
     { type: 'Ready', status: done ? 'True' : 'False', reason, message },
     { type: 'Progressing', status: progressing ? 'True' : 'False', reason: done ? 'Complete' : reason, message },
-    modelResolved(observed, digest, revision, verdict),
+    modelResolved(observed, digest, revision, specFinding),
     // Only there while it is true: tools that know kstatus read it as "failed until somebody acts".
     ...(verdict.terminal === true ? [{ type: 'Stalled', status: 'True' as const, reason, message }] : []),
   ];
@@ -101,15 +106,18 @@ function signatures(
   return { ...(inputs === undefined ? {} : { inputs }), ...(outputs === undefined ? {} : { outputs }) };
 }
 
+/** What an API server takes as an Event's note. */
+const maxNoteLength = 1_024;
+
 /** An Event for a condition that took another reason or status. */
 function eventsOf(before: readonly Condition[], after: readonly Judgement[], verdict: Finding): PlannedEvent[] {
   const events: PlannedEvent[] = [];
   for (const { type, status, reason, message } of after) {
     const previous = findCondition(before, type);
     if (previous?.reason === reason && previous.status === status) continue;
-    if (type === 'Ready') events.push({ type: verdict.type, reason, action: 'Reconcile', note: message });
-    if (type === 'ModelResolved' && status === 'True')
-      events.push({ type: 'Normal', reason, action: 'Resolve', note: message });
+    const note = message.slice(0, maxNoteLength);
+    if (type === 'Ready') events.push({ type: verdict.type, reason, action: 'Reconcile', note });
+    if (type === 'ModelResolved' && status === 'True') events.push({ type: 'Normal', reason, action: 'Resolve', note });
   }
   return events;
 }
@@ -117,7 +125,6 @@ function eventsOf(before: readonly Condition[], after: readonly Judgement[], ver
 export interface Judged {
   status: ModelDeploymentStatus;
   events: PlannedEvent[];
-  verdict: Finding;
 }
 
 /** The whole status, and the Events for what changed in it. */
@@ -128,17 +135,16 @@ export function statusOf(
   specFinding: Finding | undefined,
 ): Judged {
   const { metadata, spec, status } = observed.owner;
-  const [verdict, rollout] = verdictOf(observed, revision, specFinding);
   const digest = specFinding === undefined ? pinnedDigest(observed, revision) : undefined;
+  const [verdict, rollout] = verdictOf(observed, revision, specFinding ?? strayFinding(observed, revision, digest));
   const before = status?.conditions ?? [];
-  const after = judgements(observed, revision, digest, verdict, rollout.complete);
+  const after = judgements(observed, revision, digest, verdict, specFinding, rollout.complete);
   const observedGeneration = metadata.generation ?? 0;
   const conditions = after.flatMap((judgement) => {
     const list = setCondition(before, { ...judgement, observedGeneration }, inputs.now);
     return findCondition(list, judgement.type) ?? [];
   });
   return {
-    verdict,
     events: eventsOf(before, after, verdict),
     status: {
       observedGeneration,

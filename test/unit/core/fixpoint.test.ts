@@ -1,0 +1,184 @@
+/** Whatever the spec: once everything is applied, another look finds nothing to do, and a changed spec gets there too. */
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { ModelDeploymentStatus } from '../../../operator/api/model-deployment.gen.ts';
+import type { Pod } from '../../../operator/core/objects.ts';
+import type { Plan } from '../../../operator/core/plan.ts';
+import { render } from '../../../operator/core/serving/render.ts';
+import { keyOf, type KubeObject } from '../../../operator/kube/object.ts';
+import type { ServingReport } from '../../../runtime/contract.ts';
+import { admitted, stored, testInputs } from '../../support/serving-world.ts';
+
+const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+const digest = fc.constantFrom('a', 'b').map((letter) => `sha256:${letter.repeat(64)}`);
+const quantity = fc.constantFrom('1', '1500m', '0.5', '2Gi', '1024Mi', '1.5Gi');
+const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
+
+const spec = fc.record(
+  {
+    model: fc.record(
+      {
+        uri: fc.constantFrom('s3://models/a/', 's3://models/b/', 'https://host/m.onnx', 'pvc://claim/m.onnx'),
+        digest: optional(digest),
+        task: fc.constantFrom('Tensor', 'ImageClassification'),
+        storage: optional(fc.record({ credentialsSecretRef: optional(fc.record({ name })), region: optional(name) })),
+      },
+      { requiredKeys: ['uri'] },
+    ),
+    replicas: fc.integer({ min: 0, max: 3 }),
+    accelerator: optional(
+      fc.record({ resource: fc.constant('nvidia.com/gpu'), count: fc.integer({ min: 1, max: 8 }) }),
+    ),
+    resources: optional(
+      fc.record({
+        requests: optional(fc.record({ cpu: quantity, memory: quantity })),
+        limits: optional(fc.record({ memory: quantity })),
+      }),
+    ),
+    serviceAccountName: optional(name),
+    serving: optional(fc.record({ timeout: fc.constantFrom('10ms', '1m30s', '1h'), warmup: fc.boolean() })),
+    podTemplate: optional(
+      fc.record({
+        metadata: optional(
+          fc.record({
+            labels: fc.dictionary(name, name, { maxKeys: 3 }),
+            annotations: fc.dictionary(name, fc.string({ maxLength: 20 }), { maxKeys: 3 }),
+          }),
+        ),
+        nodeSelector: optional(fc.dictionary(name, name, { maxKeys: 2 })),
+        priorityClassName: optional(fc.constantFrom('', 'high')),
+      }),
+    ),
+  },
+  { requiredKeys: ['model'] },
+);
+
+/** An API server and its controllers, as far as a plan is concerned. */
+class Cluster {
+  readonly objects = new Map<string, KubeObject>();
+  readonly reports = new Map<string, ServingReport>();
+  pods: Pod[] = [];
+  status: ModelDeploymentStatus | undefined;
+  writes = 0;
+  readonly loads: string;
+
+  constructor(loads: string) {
+    this.loads = loads;
+  }
+
+  execute({ apply, remove, status }: Plan<ModelDeploymentStatus>): void {
+    for (const object of apply) this.#put(object);
+    for (const ref of remove) {
+      this.writes += 1;
+      this.objects.delete(`${ref.kind}/${keyOf({ metadata: ref })}`);
+    }
+    if (JSON.stringify(status) !== JSON.stringify(this.status)) this.writes += 1;
+    this.status = status;
+  }
+
+  #put(object: KubeObject): void {
+    const key = `${object.kind}/${keyOf(object)}`;
+    const before = this.objects.get(key);
+    const after = stored(object, before?.['status'] as object | undefined);
+    if (JSON.stringify(before) === JSON.stringify(after)) return;
+    this.writes += 1;
+    this.objects.set(key, after);
+  }
+
+  /** Every Deployment is rolled out, every pod is ready and says what it loaded. */
+  settle(): void {
+    for (const object of this.objects.values()) {
+      if (object.kind !== 'Deployment') continue;
+      const { replicas, template } = object['spec'] as {
+        replicas: number;
+        template: { metadata: { labels: Record<string, string> } };
+      };
+      const env = JSON.stringify(template);
+      const uri = /"MODELYARD_MODEL_URI","value":"([^"]*)"/.exec(env)?.[1] ?? '';
+      const wanted = /"MODELYARD_MODEL_DIGEST","value":"([^"]*)"/.exec(env)?.[1];
+      object['status'] = {
+        observedGeneration: 1,
+        replicas,
+        updatedReplicas: replicas,
+        readyReplicas: replicas,
+        availableReplicas: replicas,
+      };
+      this.pods = Array.from({ length: replicas }, (_, index) => ({
+        metadata: { name: `pod-${index}`, namespace: 'team-a', labels: template.metadata.labels },
+        status: { conditions: [{ type: 'Ready', status: 'True' }] },
+      }));
+      for (const { metadata } of this.pods) {
+        const model = { uri, phase: 'Ready' as const, digest: wanted ?? this.loads, inputs: [], outputs: [] };
+        this.reports.set(metadata.name, { version: 1, kind: 'Serving', podName: metadata.name, model });
+      }
+    }
+  }
+}
+
+function reconcile(cluster: Cluster, given: unknown): Plan<ModelDeploymentStatus> {
+  const owner = admitted({
+    object: { spec: given, ...(cluster.status === undefined ? {} : { status: cluster.status }) },
+  });
+  const { objects, pods, reports } = cluster;
+  const plan = render({ owner, children: [...objects.values()], pods, reports, refusals: [] }, testInputs);
+  cluster.execute(plan);
+  return plan;
+}
+
+function converge(cluster: Cluster, given: unknown): Plan<ModelDeploymentStatus> {
+  for (let round = 0; round < 4; round += 1) {
+    reconcile(cluster, given);
+    cluster.settle();
+  }
+  cluster.writes = 0;
+  return reconcile(cluster, given);
+}
+
+describe('a quiet world', () => {
+  test('asks for no write and no event, whatever the spec and whatever it was before', () => {
+    fc.assert(
+      fc.property(spec, spec, digest, (first, second, loads) => {
+        const cluster = new Cluster(loads);
+        for (const given of [first, second, first]) {
+          const plan = converge(cluster, given);
+          expect(cluster.writes).toBe(0);
+          expect(plan.events).toEqual([]);
+          expect(plan.remove).toEqual([]);
+          expect(plan.status.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+        }
+      }),
+      { numRuns: 150, seed: 20_261_124 },
+    );
+  });
+
+  test('holds exactly what the last spec wants, as if there had never been another', () => {
+    fc.assert(
+      fc.property(spec, spec, (first, second) => {
+        const travelled = new Cluster(`sha256:${'a'.repeat(64)}`);
+        converge(travelled, first);
+        converge(travelled, second);
+        const fresh = new Cluster(`sha256:${'a'.repeat(64)}`);
+        converge(fresh, second);
+        expect(new Map([...travelled.objects].sort())).toEqual(new Map([...fresh.objects].sort()));
+      }),
+      { numRuns: 100, seed: 20_261_124 },
+    );
+  });
+
+  test('scaling and another operator configuration of no pod change no revision', () => {
+    const at = (replicas: number, more: object = {}) =>
+      render(
+        {
+          owner: admitted({ object: { spec: { model: { uri: 's3://a/b' }, replicas } } }),
+          children: [],
+          pods: [],
+          reports: new Map(),
+          refusals: [],
+        },
+        { ...testInputs, ...more },
+      ).status.revision;
+    expect(at(5)).toBe(at(1));
+    expect(at(1, { now: new Date(0), operatorNamespace: 'elsewhere' })).toBe(at(1));
+    expect(at(1, { image: 'modelyard:0.2.0' })).not.toBe(at(1));
+  });
+});

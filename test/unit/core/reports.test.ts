@@ -1,0 +1,180 @@
+/** The poller of pods' reports, against a real HTTP server that plays the pods. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { ReportPoller } from '../../../operator/controllers/reports.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
+import type { ServingReport } from '../../../runtime/contract.ts';
+
+const open: { server: Server; stop: AbortController; done: Promise<void> }[] = [];
+
+afterEach(async () => {
+  for (const { server, stop, done } of open.splice(0)) {
+    stop.abort();
+    await done;
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+const pod = (name: string, more: Partial<KubeObject['metadata']> = {}, rest: object = {}): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: {
+    name,
+    namespace: 'team-a',
+    uid: `uid-${name}`,
+    labels: { 'modelyard.dev/deployment': 'digits', 'app.kubernetes.io/managed-by': 'modelyard' },
+    ownerReferences: [
+      { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'digits-serving-1', uid: 'u', controller: true },
+    ],
+    ...more,
+  },
+  status: { podIP: '10.0.0.1' },
+  ...rest,
+});
+
+const report = (podName: string, model: Partial<ServingReport['model']> = {}): ServingReport => ({
+  version: 1,
+  kind: 'Serving',
+  podName,
+  model: { uri: 's3://a/b', phase: 'Loading', ...model },
+});
+
+/** Starts a poller whose pods are all answered by one handler. */
+async function start(
+  pods: KubeObject[],
+  handler: RequestListener,
+  options: { servingMs?: number; timeoutMs?: number } = {},
+) {
+  const asked: string[] = [];
+  const looks: string[] = [];
+  const server = createServer(handler);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const poller = new ReportPoller({
+    fetch: (url, init) => {
+      asked.push(url instanceof Request ? url.url : url.toString());
+      return fetch(`http://127.0.0.1:${port}/report`, init);
+    },
+    now: () => performance.now(),
+    wait: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
+    loadingMs: 40,
+    ...options,
+  });
+  const stop = new AbortController();
+  const store = { get: () => undefined, ownedBy: () => [], list: () => pods };
+  const done = poller.run(
+    () => store,
+    (key) => looks.push(key),
+    stop.signal,
+  );
+  open.push({ server, stop, done });
+  return { poller, asked, looks, stop, done };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('the condition did not come true in 20 s');
+    await delay(10);
+  }
+}
+
+describe('the poller', () => {
+  test('asks pods of ours at their admin port, keeps what they say, and asks for a look only when it changed', async () => {
+    const mine = pod('digits-serving-1-a');
+    let phase: ServingReport['model']['phase'] = 'Loading';
+    const { poller, asked, looks } = await start([mine], (_, response) =>
+      response.end(JSON.stringify(report('digits-serving-1-a', { phase }))),
+    );
+    await until(() => asked.length >= 4);
+    expect(asked[0]).toBe('http://10.0.0.1:8081/report');
+    expect(looks).toEqual(['team-a/digits']);
+    phase = 'WarmingUp';
+    await until(() => looks.length === 2);
+    expect(poller.get(mine)?.model.phase).toBe('WarmingUp');
+    expect(poller.get(pod('digits-serving-1-a', { uid: 'another' }))).toBeUndefined();
+  });
+
+  test('asks a pod that serves far less often', async () => {
+    const mine = pod('a', {}, { status: { podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] } });
+    const loading = pod('b');
+    const names = ['a', 'b'];
+    let turn = 0;
+    const { asked, poller } = await start([mine, loading], (_, response) => {
+      const name = names[Math.min(turn, 1)] ?? '';
+      turn += 1;
+      response.end(JSON.stringify(report(name, { phase: name === 'a' ? 'Ready' : 'Loading' })));
+    });
+    await until(() => asked.length >= 12);
+    expect(poller.get(mine)?.model.phase ?? poller.get(loading)?.model.phase).toBeDefined();
+  });
+
+  test.each<[string, KubeObject]>([
+    ['without the labels', pod('a', { labels: { 'modelyard.dev/deployment': 'digits' } })],
+    ['of no ReplicaSet of ours', pod('a', { ownerReferences: [] })],
+    [
+      'of another ReplicaSet',
+      pod('a', {
+        ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'x-1', uid: 'u', controller: true }],
+      }),
+    ],
+    ["on its node's network", pod('a', {}, { spec: { hostNetwork: true }, status: { podIP: '10.0.0.1' } })],
+    ['without an address', pod('a', {}, { status: {} })],
+  ])('never asks a pod %s', async (_, stranger) => {
+    const ours = pod('digits-serving-1-a', {}, { status: { podIP: '10.0.0.9' } });
+    const { asked } = await start([stranger, ours], (__, response) => response.end('{}'));
+    await until(() => asked.length >= 3);
+    expect(new Set(asked)).toEqual(new Set(['http://10.0.0.9:8081/report']));
+  });
+
+  test.each<[string, RequestListener]>([
+    ['no JSON', (_, response) => response.end('hello')],
+    ['no report', (_, response) => response.end('{"version":1}')],
+    ["another pod's report", (_, response) => response.end(JSON.stringify(report('b')))],
+    ['a digest that is none', (_, response) => response.end(JSON.stringify(report('a', { digest: 'sha256:x' })))],
+    [
+      'a name too long for the status',
+      (_, response) =>
+        response.end(JSON.stringify(report('a', { inputs: [{ name: 'x'.repeat(300), dataType: 'FP32', shape: [] }] }))),
+    ],
+    ['too much', (_, response) => response.end(JSON.stringify({ ...report('a'), more: 'x'.repeat(400_000) }))],
+    ['an error', (_, response) => response.writeHead(500).end(JSON.stringify(report('a')))],
+    ['to go elsewhere', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
+    ['nothing', () => undefined],
+  ])('believes no pod that says %s', async (_, handler) => {
+    const mine = pod('a');
+    const { poller, asked, looks } = await start([mine], handler, { timeoutMs: 100 });
+    await until(() => asked.length >= 2);
+    expect(poller.get(mine)).toBeUndefined();
+    expect(looks).toEqual([]);
+  });
+
+  test('drops what the schema does not know', async () => {
+    const mine = pod('a');
+    const { poller } = await start([mine], (_, response) => response.end(JSON.stringify({ ...report('a'), extra: 1 })));
+    await until(() => poller.get(mine) !== undefined);
+    expect(poller.get(mine)).toEqual(report('a'));
+  });
+
+  test('forgets a report when its pod no longer answers', async () => {
+    const mine = pod('a');
+    let answering = true;
+    const { poller, looks } = await start([mine], (_, response) =>
+      answering ? response.end(JSON.stringify(report('a'))) : response.destroy(),
+    );
+    await until(() => poller.get(mine) !== undefined);
+    answering = false;
+    await until(() => poller.get(mine) === undefined);
+    expect(looks).toEqual(['team-a/digits', 'team-a/digits']);
+  });
+
+  test('stops while a pod keeps it waiting', async () => {
+    const { asked, stop, done } = await start([pod('a')], () => undefined, { timeoutMs: 60_000 });
+    await until(() => asked.length === 1);
+    stop.abort();
+    await done;
+  });
+});
