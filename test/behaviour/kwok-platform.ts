@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
+import { labels } from '../../operator/core/metadata.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import { HttpClient } from '../../operator/kube/http-client.ts';
+import { connect } from '../../operator/kube/kube-config.ts';
+import { refOf, type KubeObject, type ObjectRef } from '../../operator/kube/object.ts';
+import { createOperator } from '../../operator/operator.ts';
+import { createLog } from '../../lib/log.ts';
+import type { ServingReport } from '../../runtime/contract.ts';
+import { startCluster, type Cluster } from '../cluster/cluster.ts';
+import { installCrds, restrictedNamespace } from '../cluster/fixtures.ts';
+import { kwokNode } from '../cluster/kwok.ts';
+import { PodPlayer, type PodFate } from '../cluster/pod-player.ts';
+import type { Platform, Write } from './platform.ts';
+
+export interface KwokPlatform extends Platform {
+  readonly cluster: Cluster;
+}
+
+const nodeRef: ObjectRef = { apiVersion: 'v1', kind: 'Node', name: kwokNode };
+
+/** A client that also tells what it wrote. */
+function recording(client: KubeClient, writes: Write[]): KubeClient {
+  const note = (verb: Write['verb'], ref: ObjectRef) => void writes.push({ verb, ref });
+  return {
+    get: (ref, options) => client.get(ref, options),
+    list: (kind, options) => client.list(kind, options),
+    watch: (kind, options) => client.watch(kind, options),
+    apply: (object, options) => {
+      note('apply', refOf(object));
+      return client.apply(object, options);
+    },
+    create: (object, options) => {
+      note('create', refOf(object));
+      return client.create(object, options);
+    },
+    replace: (object, options) => {
+      note('replace', refOf(object));
+      return client.replace(object, options);
+    },
+    applyStatus: (object, options) => {
+      note('applyStatus', refOf(object));
+      return client.applyStatus(object, options);
+    },
+    remove: (ref, options) => {
+      note('remove', ref);
+      return client.remove(ref, options);
+    },
+  };
+}
+
+/** Pods by the deployment they belong to, as `NAMESPACE/NAME`. */
+function deploymentOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ''}/${metadata.labels?.[labels.deployment] ?? ''}`;
+}
+
+/** Namespaces that enforce `restricted`, on a real kube-apiserver; KWOK and a script play the node. */
+export async function kwokPlatform(): Promise<KwokPlatform> {
+  const cluster = await startCluster({ node: 'kwok' });
+  try {
+    await installCrds(cluster.kubectl);
+    return await platformOn(cluster);
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
+  const { kubeconfig } = cluster;
+  const user = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'user' });
+  const fates = new Map<string, PodFate>();
+  const reports = new Map<string, ServingReport['model']>();
+  const writes: Write[] = [];
+  const player = await PodPlayer.start(kubeconfig, (pod) => fates.get(deploymentOf(pod)) ?? { state: 'Ready' });
+
+  /** No node takes pods while some deployment's must not be scheduled. */
+  const cordon = async () => {
+    const unschedulable = [...fates.values()].some(({ state }) => state === 'Unschedulable');
+    await user.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeRef.name }, spec: { unschedulable } });
+  };
+
+  const fetchReport: typeof fetch = (input) => {
+    const url = new URL(input instanceof Request ? input.url : input);
+    const pod = player.podAt(url.hostname);
+    const model = pod === undefined ? undefined : reports.get(deploymentOf(pod));
+    if (pod === undefined || model === undefined) return Promise.reject(new TypeError('nobody answers'));
+    const report: ServingReport = { version: 1, kind: 'Serving', podName: pod.metadata.name, model };
+    return Promise.resolve(Response.json(report));
+  };
+
+  return {
+    name: `kube-apiserver ${cluster.version}`,
+    cluster,
+    user,
+    node: {
+      async pods(namespace, deployment, state, message) {
+        const key = `${namespace}/${deployment}`;
+        fates.set(key, { state, ...(message === undefined ? {} : { message }) });
+        await cordon();
+        if (state === 'Unschedulable') {
+          const bound = player.pods().filter((pod) => deploymentOf(pod) === key);
+          await Promise.all(bound.map((pod) => user.remove(refOf(pod))));
+        }
+        await player.again();
+      },
+      report(namespace, deployment, model) {
+        const key = `${namespace}/${deployment}`;
+        if (model === undefined) reports.delete(key);
+        else reports.set(key, model);
+      },
+    },
+    async namespace() {
+      const name = `team-${randomBytes(4).toString('hex')}`;
+      await user.create(restrictedNamespace(name));
+      return name;
+    },
+    async startOperator() {
+      const client = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'modelyard' });
+      const stop = new AbortController();
+      const operator = createOperator({
+        client: recording(client, writes),
+        config: {
+          runtimeImage: 'modelyard.test/runtime:v1',
+          runtimePullPolicy: undefined,
+          namespace: 'modelyard-system',
+          instance: 'behaviour',
+          watchNamespaces: [],
+          leaseName: undefined,
+          storageAllowedCidrs: [],
+          logLevel: 'warn',
+          adminPort: undefined,
+        },
+        fetchReport,
+        log: createLog('operator', 'warn'),
+      });
+      const running = operator.run(stop.signal);
+      return async () => {
+        stop.abort();
+        await running;
+        await client.close();
+      };
+    },
+    operatorWrites: () => writes.splice(0),
+    async objects(apiVersion, kind, namespace) {
+      const found = await cluster.kubectl(['get', resourceName(apiVersion, kind), '-n', namespace, '-o', 'json']);
+      return (JSON.parse(found) as { items: KubeObject[] }).items;
+    },
+    async stop() {
+      await player.stop();
+      await user.close();
+      await cluster.stop();
+    },
+  };
+}
+
+/** As kubectl takes it: `KIND.VERSION.GROUP`. */
+function resourceName(apiVersion: string, kind: string): string {
+  const [group, version] = apiVersion.split('/');
+  return version === undefined ? kind : `${kind}.${version}.${group ?? ''}`;
+}
