@@ -6,7 +6,7 @@ const highestStreamId = 2 ** 31 - 1;
 
 /** The HTTP/2 connections of a gRPC server, which grpc-js itself does not give away. */
 export interface Http2Sessions {
-  /** Asks the clients of all connections, present and future, to open another one. Requests on these still count. */
+  /** Asks the clients of all present connections to open another one. Requests on these are still answered. */
   sayGoAway(): void;
 }
 
@@ -16,7 +16,6 @@ export interface Http2Sessions {
  */
 export async function withHttp2Sessions<T>(create: () => Promise<T>): Promise<{ created: T; sessions: Http2Sessions }> {
   const open = new Set<http2.ServerHttp2Session>();
-  let leaving = false;
   const goAway = (session: http2.ServerHttp2Session): void => {
     if (!session.closed && !session.destroyed) session.goaway(http2.constants.NGHTTP2_NO_ERROR, highestStreamId);
   };
@@ -27,18 +26,13 @@ export async function withHttp2Sessions<T>(create: () => Promise<T>): Promise<{ 
       open.add(session);
       session.once('close', () => open.delete(session));
       session.setLocalWindowSize(windowBytes);
-      if (leaving) goAway(session);
     });
     return server;
   };
   http2.createServer = widened as typeof http2.createServer;
   try {
     const created = await create();
-    const sayGoAway = (): void => {
-      leaving = true;
-      open.forEach(goAway);
-    };
-    return { created, sessions: { sayGoAway } };
+    return { created, sessions: { sayGoAway: () => open.forEach(goAway) } };
   } finally {
     http2.createServer = original;
   }

@@ -74,6 +74,7 @@ export class ModelChild {
       (error) => this.#abandon(error),
     );
     this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'the socket of the model process failed'));
+    this.#socket.once('close', () => (this.#gone = true));
     this.#forward(this.#process.stdout);
     this.#forward(this.#process.stderr);
   }
@@ -98,6 +99,11 @@ export class ModelChild {
       const { header, buffers } = runFrame(id, requests);
       this.#send(header, buffers);
     });
+  }
+
+  /** False from the first sign of its end: what is sent then would be lost. */
+  get alive(): boolean {
+    return !this.#gone;
   }
 
   kill(): void {

@@ -51,7 +51,7 @@ export class ModelProcess {
   }
 
   get ready(): boolean {
-    return this.#ready;
+    return this.#ready && (this.#child?.alive ?? false);
   }
 
   get pid(): number | undefined {

@@ -77,6 +77,9 @@ export function createRestServer({ model, metrics, now, log, isDraining }: RestO
   );
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
     if (isDraining()) void reply.header('connection', 'close');
     done();
   });

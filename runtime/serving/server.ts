@@ -6,10 +6,10 @@ import type { ServingConfig } from '../config.ts';
 import { adminPaths, type ServingReport } from '../contract.ts';
 import { startGrpcServer } from './grpc.ts';
 import { createRestServer } from './rest.ts';
-import { ServedModel, type Resolve } from './served-model.ts';
+import { resolverOf } from './pin.ts';
+import { ServedModel } from './served-model.ts';
 import { limits } from './limits.ts';
 import { createServingMetrics } from './serving-metrics.ts';
-import { resolveLocal } from './local-model.ts';
 
 export interface ServingOptions {
   config: ServingConfig;
@@ -20,7 +20,6 @@ export interface ServingOptions {
   now: () => number;
   random: () => number;
   log: Log;
-  resolve?: Resolve;
 }
 
 export interface Serving {
@@ -36,13 +35,15 @@ export interface Serving {
 /** Beyond the deployment's timeout, for the answer to leave. */
 const answerGraceMs = 1_000;
 
+/** For a GOAWAY to reach its client and the client's last streams to arrive. */
+const moveOnMs = 300;
+
 /** Starts all fronts of one model and, behind them, the model itself. Resolves when the fronts listen. */
 export async function startServing(options: ServingOptions): Promise<Serving> {
   const { config, environment, now, random, log } = options;
   const registry = createRegistry({ ofProcess: true });
   const metrics = createServingMetrics(registry);
-  const resolve = options.resolve ?? resolveLocal(config);
-  const model = new ServedModel({ config, environment, resolve, metrics, now, random, log });
+  const model = new ServedModel({ config, environment, resolve: resolverOf(config), metrics, now, random, log });
   let draining = false;
   const rest = createRestServer({ model, metrics, now, log, isDraining: () => draining });
   const report = (): ServingReport => ({ version: 1, kind: 'Serving', podName: config.podName, model: model.report });
@@ -77,8 +78,14 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     model.drain();
     grpc.sayGoAway();
     await sleep(config.drainDelayMs);
-    await Promise.all([rest.close(), grpc.close()]);
+    // New connections came while the endpoint was withdrawn: those move on now, before anything closes under them.
+    grpc.sayGoAway();
+    await sleep(moveOnMs);
+    const closed = Promise.all([rest.close(), grpc.close()]);
     await model.idle();
+    await Promise.race([closed, sleep(answerGraceMs)]);
+    rest.server.closeAllConnections();
+    await closed;
     await model.stop();
     await started;
     await admin.close();

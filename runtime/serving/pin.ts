@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../lib/log.ts';
+import type { ServingConfig } from '../config.ts';
+import { pinFile } from '../contract.ts';
+import { isRecord } from './json.ts';
+import type { Resolve } from './served-model.ts';
+import { resolveModel } from './store/resolve.ts';
+
+/** The digest that another replica loaded from this URI; undefined where none is pinned. Never throws. */
+export async function readPin(pinDir: string, uri: string, log: Log): Promise<string | undefined> {
+  const text = await readFile(join(pinDir, pinFile), 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const pins: unknown = JSON.parse(text);
+    const digest = isRecord(pins) && Object.hasOwn(pins, uri) ? pins[uri] : undefined;
+    if (digest === undefined) return undefined;
+    if (typeof digest === 'string' && /^sha256:[0-9a-f]{64}$/.test(digest)) return digest;
+    log.warn({ uri }, 'the pinned digest is not sha256:HEX and is ignored');
+  } catch {
+    log.warn('the pin file is not valid JSON and is ignored');
+  }
+  return undefined;
+}
+
+/** Gets the configured model from the store. The pin is read at every try, as the kubelet renews it at any time. */
+export function resolverOf({ modelUri, modelDigest, storage }: ServingConfig): Resolve {
+  return async (hooks) => {
+    const pinnedDigest = await readPin(storage.pinDir, modelUri, hooks.log);
+    return resolveModel({ uri: modelUri, digest: modelDigest, pinnedDigest, storage }, hooks);
+  };
+}
