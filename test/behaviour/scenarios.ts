@@ -1,0 +1,64 @@
+import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import type { Platform } from './platform.ts';
+import { conditions } from './scenarios/conditions.ts';
+import { drift } from './scenarios/drift.ts';
+import { lifecycle } from './scenarios/lifecycle.ts';
+import { refusedSpecs } from './scenarios/refused-specs.ts';
+import { specChanges } from './scenarios/spec-changes.ts';
+import type { Scenario } from './steps.ts';
+
+const scenarios: readonly Scenario[] = [...lifecycle, ...specChanges, ...drift, ...conditions, ...refusedSpecs];
+
+/** Scenarios that run at the same time. */
+const parallel = 12;
+const timeoutMs = 600_000;
+
+/** Runs `work` for every item, a few at a time; each promise settles with its own item's outcome. */
+function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Map<T, Promise<void>> {
+  const lanes: Promise<unknown>[] = Array.from({ length: parallel }, () => Promise.resolve());
+  return new Map(
+    items.map((item, index) => {
+      const lane = index % parallel;
+      const outcome = (lanes[lane] ?? Promise.resolve()).then(() => work(item));
+      // A failure is told by its own test, and does not stop the lane.
+      lanes[lane] = outcome.catch(() => undefined);
+      return [item, outcome];
+    }),
+  );
+}
+
+/** The promises that every platform keeps. */
+export function behaviour(start: () => Promise<Platform>): void {
+  let platform: Platform;
+  beforeAll(async () => {
+    platform = await start();
+  }, timeoutMs);
+  afterAll(() => platform.stop(), timeoutMs);
+
+  describe('with an operator that runs', () => {
+    const shared = scenarios.filter(({ exclusive }) => exclusive !== true);
+    let outcomes = new Map<Scenario, Promise<void>>();
+    let stopOperator: () => Promise<void>;
+    beforeAll(async () => {
+      stopOperator = await platform.startOperator();
+      outcomes = inTurns(shared, (scenario) => scenario.run(platform));
+    }, timeoutMs);
+    afterAll(() => stopOperator(), timeoutMs);
+    test.each(shared.map((scenario) => [scenario.name, scenario] as const))(
+      '%s',
+      async (_name, scenario) => {
+        await outcomes.get(scenario);
+      },
+      timeoutMs,
+    );
+  });
+
+  describe('with operators that come and go', () => {
+    const exclusive = scenarios.filter((scenario) => scenario.exclusive === true);
+    test.each(exclusive.map((scenario) => [scenario.name, scenario] as const))(
+      '%s',
+      (_name, scenario) => scenario.run(platform),
+      timeoutMs,
+    );
+  });
+}
