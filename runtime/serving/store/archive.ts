@@ -63,7 +63,7 @@ export async function unpack(
       if (reader.destroyed) return;
       if (!reader.write(chunk)) await drained(reader);
     }
-    reader.end();
+    reader.end(undefined);
   };
   const source = createReadStream(archive, { signal });
   const reading = /\.(tar\.gz|tgz)$/i.test(archive) ? pipeline(source, createGunzip(), feed) : pipeline(source, feed);

@@ -66,8 +66,8 @@ async function follow(context: SourceContext, headers: Record<string, string>): 
     if (![301, 302, 303, 307, 308].includes(answer.statusCode)) return answer;
     answer.body.on('error', () => undefined).destroy();
     const location = headerOf(answer.headers.location);
-    if (location === undefined || !URL.canParse(location, at)) throw unavailable(`${shown} redirects to nowhere.`);
-    const next = new URL(location, at);
+    if (location === undefined || !URL.canParse(location, at.href)) throw unavailable(`${shown} redirects to nowhere.`);
+    const next = new URL(location, at.href);
     if (!['http:', 'https:'].includes(next.protocol) || (at.protocol === 'https:' && next.protocol !== 'https:')) {
       throw addressNotAllowed(`${shown} redirects from ${at.protocol}// to ${next.protocol}//, which is not followed.`);
     }

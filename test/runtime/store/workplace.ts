@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { connect, createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createLog } from '../../../lib/log.ts';
+import type { Fault } from '../../../runtime/contract.ts';
+import type { Progress, ResolvedModel } from '../../../runtime/serving/served-model.ts';
+import { StoreError } from '../../../runtime/serving/store/errors.ts';
+import { resolveModel } from '../../../runtime/serving/store/resolve.ts';
+import type { ResolveRequest } from '../../../runtime/serving/store/source.ts';
+
+export const sha256 = (content: Uint8Array | string): string =>
+  `sha256:${createHash('sha256').update(content).digest('hex')}`;
+
+type Changes = Partial<Omit<ResolveRequest, 'storage'>> & { storage?: Partial<ResolveRequest['storage']> };
+
+export interface Workplace {
+  folder: string;
+  cacheDir: string;
+  volumesDir: string;
+  write(files: Record<string, Uint8Array | string>): Promise<void>;
+  resolve(
+    uri: string,
+    changes?: Changes,
+    hooks?: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
+  ): Promise<ResolvedModel>;
+  fault(uri: string, changes?: Changes): Promise<Fault>;
+  /** What lies below the cache's folder for downloads that are not whole. */
+  parts(): Promise<string[]>;
+  remove(): Promise<void>;
+}
+
+/** A cache and volumes of one test. Loopback is allowed, as on the laptop. */
+export async function openWorkplace(): Promise<Workplace> {
+  const folder = await mkdtemp(join(tmpdir(), 'modelyard-store-'));
+  const cacheDir = join(folder, 'cache');
+  const volumesDir = join(folder, 'volumes');
+  const resolve: Workplace['resolve'] = (uri, { storage, ...changes } = {}, hooks = {}) =>
+    resolveModel(
+      {
+        uri,
+        digest: undefined,
+        pinnedDigest: undefined,
+        ...changes,
+        storage: {
+          s3Endpoint: undefined,
+          s3Region: undefined,
+          ca: undefined,
+          allowedCidrs: ['127.0.0.0/8'],
+          cacheDir,
+          volumesDir,
+          pinDir: folder,
+          allowFileUris: true,
+          credentials: {},
+          ...storage,
+        },
+      },
+      {
+        onProgress: hooks.onProgress ?? (() => undefined),
+        signal: hooks.signal ?? new AbortController().signal,
+        log: createLog('test', 'silent'),
+      },
+    );
+  return {
+    folder,
+    cacheDir,
+    volumesDir,
+    async write(files) {
+      for (const [path, content] of Object.entries(files)) {
+        await mkdir(dirname(join(folder, path)), { recursive: true });
+        await writeFile(join(folder, path), content);
+      }
+    },
+    resolve,
+    async fault(uri, changes) {
+      const error = await resolve(uri, changes).then(
+        ({ digest }) => new Error(`${uri} was resolved to ${digest}`),
+        (reason: unknown) => reason,
+      );
+      if (!(error instanceof StoreError)) throw error;
+      return error.fault;
+    },
+    parts: () => readdir(join(cacheDir, 'partial')).catch(() => []),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+export interface Listening {
+  port: number;
+  close(): Promise<void>;
+}
+
+export async function serve(listener: RequestListener): Promise<Listening> {
+  const server = createServer(listener);
+  const { port } = await listen(server);
+  return {
+    port,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A TCP proxy that cuts its first connections, each after so many bytes from the server. */
+export async function cuttingProxy(targetPort: number, cutAfter: number[]): Promise<Listening> {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((client) => {
+    let left = cutAfter.shift() ?? Infinity;
+    const target = connect(targetPort, '127.0.0.1');
+    for (const socket of [client, target]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        client.destroy();
+        target.destroy();
+      });
+    }
+    client.pipe(target);
+    target.on('data', (chunk: Buffer) => {
+      const part = chunk.subarray(0, left);
+      left -= part.byteLength;
+      client.write(part, () => {
+        if (left === 0) client.destroy();
+      });
+    });
+  });
+  const { port } = await listen(server);
+  return {
+    port,
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function listen(server: Server): Promise<AddressInfo> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server.address() as AddressInfo;
+}
