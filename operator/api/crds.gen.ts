@@ -428,7 +428,736 @@ export const crds: readonly Crd[] = [
             "affinity": {
              "type": "object",
              "description": "Node and pod affinity, as in any pod.",
-             "x-kubernetes-preserve-unknown-fields": true
+             "properties": {
+              "nodeAffinity": {
+               "type": "object",
+               "description": "Which nodes are wanted.",
+               "properties": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                 "type": "object",
+                 "description": "What a node must have; one of the terms is enough.",
+                 "required": [
+                  "nodeSelectorTerms"
+                 ],
+                 "properties": {
+                  "nodeSelectorTerms": {
+                   "type": "array",
+                   "minItems": 1,
+                   "maxItems": 16,
+                   "items": {
+                    "type": "object",
+                    "properties": {
+                     "matchExpressions": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist",
+                          "Gt",
+                          "Lt"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 253
+                         }
+                        }
+                       }
+                      }
+                     },
+                     "matchFields": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist",
+                          "Gt",
+                          "Lt"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 253
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   }
+                  }
+                 }
+                },
+                "preferredDuringSchedulingIgnoredDuringExecution": {
+                 "type": "array",
+                 "description": "What a node should have.",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "object",
+                  "required": [
+                   "weight",
+                   "preference"
+                  ],
+                  "properties": {
+                   "weight": {
+                    "type": "integer",
+                    "format": "int32",
+                    "minimum": 1,
+                    "maximum": 100
+                   },
+                   "preference": {
+                    "type": "object",
+                    "properties": {
+                     "matchExpressions": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist",
+                          "Gt",
+                          "Lt"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 253
+                         }
+                        }
+                       }
+                      }
+                     },
+                     "matchFields": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist",
+                          "Gt",
+                          "Lt"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 253
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   }
+                  }
+                 }
+                }
+               }
+              },
+              "podAffinity": {
+               "type": "object",
+               "description": "Which pods are wanted nearby.",
+               "properties": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                 "type": "array",
+                 "description": "What must hold.",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "object",
+                  "required": [
+                   "topologyKey"
+                  ],
+                  "properties": {
+                   "topologyKey": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 316
+                   },
+                   "labelSelector": {
+                    "type": "object",
+                    "properties": {
+                     "matchLabels": {
+                      "type": "object",
+                      "maxProperties": 32,
+                      "additionalProperties": {
+                       "type": "string",
+                       "maxLength": 63
+                      }
+                     },
+                     "matchExpressions": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 63
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   },
+                   "namespaces": {
+                    "type": "array",
+                    "maxItems": 32,
+                    "items": {
+                     "type": "string",
+                     "maxLength": 63
+                    }
+                   },
+                   "namespaceSelector": {
+                    "type": "object",
+                    "properties": {
+                     "matchLabels": {
+                      "type": "object",
+                      "maxProperties": 32,
+                      "additionalProperties": {
+                       "type": "string",
+                       "maxLength": 63
+                      }
+                     },
+                     "matchExpressions": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 63
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   }
+                  }
+                 }
+                },
+                "preferredDuringSchedulingIgnoredDuringExecution": {
+                 "type": "array",
+                 "description": "What should hold.",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "object",
+                  "required": [
+                   "weight",
+                   "podAffinityTerm"
+                  ],
+                  "properties": {
+                   "weight": {
+                    "type": "integer",
+                    "format": "int32",
+                    "minimum": 1,
+                    "maximum": 100
+                   },
+                   "podAffinityTerm": {
+                    "type": "object",
+                    "required": [
+                     "topologyKey"
+                    ],
+                    "properties": {
+                     "topologyKey": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 316
+                     },
+                     "labelSelector": {
+                      "type": "object",
+                      "properties": {
+                       "matchLabels": {
+                        "type": "object",
+                        "maxProperties": 32,
+                        "additionalProperties": {
+                         "type": "string",
+                         "maxLength": 63
+                        }
+                       },
+                       "matchExpressions": {
+                        "type": "array",
+                        "maxItems": 16,
+                        "items": {
+                         "type": "object",
+                         "required": [
+                          "key",
+                          "operator"
+                         ],
+                         "properties": {
+                          "key": {
+                           "type": "string",
+                           "minLength": 1,
+                           "maxLength": 316
+                          },
+                          "operator": {
+                           "type": "string",
+                           "enum": [
+                            "In",
+                            "NotIn",
+                            "Exists",
+                            "DoesNotExist"
+                           ]
+                          },
+                          "values": {
+                           "type": "array",
+                           "maxItems": 64,
+                           "items": {
+                            "type": "string",
+                            "maxLength": 63
+                           }
+                          }
+                         }
+                        }
+                       }
+                      }
+                     },
+                     "namespaces": {
+                      "type": "array",
+                      "maxItems": 32,
+                      "items": {
+                       "type": "string",
+                       "maxLength": 63
+                      }
+                     },
+                     "namespaceSelector": {
+                      "type": "object",
+                      "properties": {
+                       "matchLabels": {
+                        "type": "object",
+                        "maxProperties": 32,
+                        "additionalProperties": {
+                         "type": "string",
+                         "maxLength": 63
+                        }
+                       },
+                       "matchExpressions": {
+                        "type": "array",
+                        "maxItems": 16,
+                        "items": {
+                         "type": "object",
+                         "required": [
+                          "key",
+                          "operator"
+                         ],
+                         "properties": {
+                          "key": {
+                           "type": "string",
+                           "minLength": 1,
+                           "maxLength": 316
+                          },
+                          "operator": {
+                           "type": "string",
+                           "enum": [
+                            "In",
+                            "NotIn",
+                            "Exists",
+                            "DoesNotExist"
+                           ]
+                          },
+                          "values": {
+                           "type": "array",
+                           "maxItems": 64,
+                           "items": {
+                            "type": "string",
+                            "maxLength": 63
+                           }
+                          }
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   }
+                  }
+                 }
+                }
+               }
+              },
+              "podAntiAffinity": {
+               "type": "object",
+               "description": "Which pods are not wanted nearby.",
+               "properties": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                 "type": "array",
+                 "description": "What must hold.",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "object",
+                  "required": [
+                   "topologyKey"
+                  ],
+                  "properties": {
+                   "topologyKey": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 316
+                   },
+                   "labelSelector": {
+                    "type": "object",
+                    "properties": {
+                     "matchLabels": {
+                      "type": "object",
+                      "maxProperties": 32,
+                      "additionalProperties": {
+                       "type": "string",
+                       "maxLength": 63
+                      }
+                     },
+                     "matchExpressions": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 63
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   },
+                   "namespaces": {
+                    "type": "array",
+                    "maxItems": 32,
+                    "items": {
+                     "type": "string",
+                     "maxLength": 63
+                    }
+                   },
+                   "namespaceSelector": {
+                    "type": "object",
+                    "properties": {
+                     "matchLabels": {
+                      "type": "object",
+                      "maxProperties": 32,
+                      "additionalProperties": {
+                       "type": "string",
+                       "maxLength": 63
+                      }
+                     },
+                     "matchExpressions": {
+                      "type": "array",
+                      "maxItems": 16,
+                      "items": {
+                       "type": "object",
+                       "required": [
+                        "key",
+                        "operator"
+                       ],
+                       "properties": {
+                        "key": {
+                         "type": "string",
+                         "minLength": 1,
+                         "maxLength": 316
+                        },
+                        "operator": {
+                         "type": "string",
+                         "enum": [
+                          "In",
+                          "NotIn",
+                          "Exists",
+                          "DoesNotExist"
+                         ]
+                        },
+                        "values": {
+                         "type": "array",
+                         "maxItems": 64,
+                         "items": {
+                          "type": "string",
+                          "maxLength": 63
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   }
+                  }
+                 }
+                },
+                "preferredDuringSchedulingIgnoredDuringExecution": {
+                 "type": "array",
+                 "description": "What should hold.",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "object",
+                  "required": [
+                   "weight",
+                   "podAffinityTerm"
+                  ],
+                  "properties": {
+                   "weight": {
+                    "type": "integer",
+                    "format": "int32",
+                    "minimum": 1,
+                    "maximum": 100
+                   },
+                   "podAffinityTerm": {
+                    "type": "object",
+                    "required": [
+                     "topologyKey"
+                    ],
+                    "properties": {
+                     "topologyKey": {
+                      "type": "string",
+                      "minLength": 1,
+                      "maxLength": 316
+                     },
+                     "labelSelector": {
+                      "type": "object",
+                      "properties": {
+                       "matchLabels": {
+                        "type": "object",
+                        "maxProperties": 32,
+                        "additionalProperties": {
+                         "type": "string",
+                         "maxLength": 63
+                        }
+                       },
+                       "matchExpressions": {
+                        "type": "array",
+                        "maxItems": 16,
+                        "items": {
+                         "type": "object",
+                         "required": [
+                          "key",
+                          "operator"
+                         ],
+                         "properties": {
+                          "key": {
+                           "type": "string",
+                           "minLength": 1,
+                           "maxLength": 316
+                          },
+                          "operator": {
+                           "type": "string",
+                           "enum": [
+                            "In",
+                            "NotIn",
+                            "Exists",
+                            "DoesNotExist"
+                           ]
+                          },
+                          "values": {
+                           "type": "array",
+                           "maxItems": 64,
+                           "items": {
+                            "type": "string",
+                            "maxLength": 63
+                           }
+                          }
+                         }
+                        }
+                       }
+                      }
+                     },
+                     "namespaces": {
+                      "type": "array",
+                      "maxItems": 32,
+                      "items": {
+                       "type": "string",
+                       "maxLength": 63
+                      }
+                     },
+                     "namespaceSelector": {
+                      "type": "object",
+                      "properties": {
+                       "matchLabels": {
+                        "type": "object",
+                        "maxProperties": 32,
+                        "additionalProperties": {
+                         "type": "string",
+                         "maxLength": 63
+                        }
+                       },
+                       "matchExpressions": {
+                        "type": "array",
+                        "maxItems": 16,
+                        "items": {
+                         "type": "object",
+                         "required": [
+                          "key",
+                          "operator"
+                         ],
+                         "properties": {
+                          "key": {
+                           "type": "string",
+                           "minLength": 1,
+                           "maxLength": 316
+                          },
+                          "operator": {
+                           "type": "string",
+                           "enum": [
+                            "In",
+                            "NotIn",
+                            "Exists",
+                            "DoesNotExist"
+                           ]
+                          },
+                          "values": {
+                           "type": "array",
+                           "maxItems": 64,
+                           "items": {
+                            "type": "string",
+                            "maxLength": 63
+                           }
+                          }
+                         }
+                        }
+                       }
+                      }
+                     }
+                    }
+                   }
+                  }
+                 }
+                }
+               }
+              }
+             }
             },
             "topologySpreadConstraints": {
              "type": "array",
@@ -465,7 +1194,51 @@ export const crds: readonly Crd[] = [
                },
                "labelSelector": {
                 "type": "object",
-                "x-kubernetes-preserve-unknown-fields": true
+                "properties": {
+                 "matchLabels": {
+                  "type": "object",
+                  "maxProperties": 32,
+                  "additionalProperties": {
+                   "type": "string",
+                   "maxLength": 63
+                  }
+                 },
+                 "matchExpressions": {
+                  "type": "array",
+                  "maxItems": 16,
+                  "items": {
+                   "type": "object",
+                   "required": [
+                    "key",
+                    "operator"
+                   ],
+                   "properties": {
+                    "key": {
+                     "type": "string",
+                     "minLength": 1,
+                     "maxLength": 316
+                    },
+                    "operator": {
+                     "type": "string",
+                     "enum": [
+                      "In",
+                      "NotIn",
+                      "Exists",
+                      "DoesNotExist"
+                     ]
+                    },
+                    "values": {
+                     "type": "array",
+                     "maxItems": 64,
+                     "items": {
+                      "type": "string",
+                      "maxLength": 63
+                     }
+                    }
+                   }
+                  }
+                 }
+                }
                }
               }
              }

@@ -194,7 +194,170 @@ export interface ModelDeploymentSpec {
      * Node and pod affinity, as in any pod.
      */
     affinity?: {
-      [k: string]: unknown;
+      /**
+       * Which nodes are wanted.
+       */
+      nodeAffinity?: {
+        /**
+         * What a node must have; one of the terms is enough.
+         */
+        requiredDuringSchedulingIgnoredDuringExecution?: {
+          nodeSelectorTerms: {
+            matchExpressions?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              values?: string[];
+            }[];
+            matchFields?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              values?: string[];
+            }[];
+          }[];
+        };
+        /**
+         * What a node should have.
+         */
+        preferredDuringSchedulingIgnoredDuringExecution?: {
+          weight: number;
+          preference: {
+            matchExpressions?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              values?: string[];
+            }[];
+            matchFields?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt';
+              values?: string[];
+            }[];
+          };
+        }[];
+      };
+      /**
+       * Which pods are wanted nearby.
+       */
+      podAffinity?: {
+        /**
+         * What must hold.
+         */
+        requiredDuringSchedulingIgnoredDuringExecution?: {
+          topologyKey: string;
+          labelSelector?: {
+            matchLabels?: {
+              [k: string]: string;
+            };
+            matchExpressions?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+              values?: string[];
+            }[];
+          };
+          namespaces?: string[];
+          namespaceSelector?: {
+            matchLabels?: {
+              [k: string]: string;
+            };
+            matchExpressions?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+              values?: string[];
+            }[];
+          };
+        }[];
+        /**
+         * What should hold.
+         */
+        preferredDuringSchedulingIgnoredDuringExecution?: {
+          weight: number;
+          podAffinityTerm: {
+            topologyKey: string;
+            labelSelector?: {
+              matchLabels?: {
+                [k: string]: string;
+              };
+              matchExpressions?: {
+                key: string;
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                values?: string[];
+              }[];
+            };
+            namespaces?: string[];
+            namespaceSelector?: {
+              matchLabels?: {
+                [k: string]: string;
+              };
+              matchExpressions?: {
+                key: string;
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                values?: string[];
+              }[];
+            };
+          };
+        }[];
+      };
+      /**
+       * Which pods are not wanted nearby.
+       */
+      podAntiAffinity?: {
+        /**
+         * What must hold.
+         */
+        requiredDuringSchedulingIgnoredDuringExecution?: {
+          topologyKey: string;
+          labelSelector?: {
+            matchLabels?: {
+              [k: string]: string;
+            };
+            matchExpressions?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+              values?: string[];
+            }[];
+          };
+          namespaces?: string[];
+          namespaceSelector?: {
+            matchLabels?: {
+              [k: string]: string;
+            };
+            matchExpressions?: {
+              key: string;
+              operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+              values?: string[];
+            }[];
+          };
+        }[];
+        /**
+         * What should hold.
+         */
+        preferredDuringSchedulingIgnoredDuringExecution?: {
+          weight: number;
+          podAffinityTerm: {
+            topologyKey: string;
+            labelSelector?: {
+              matchLabels?: {
+                [k: string]: string;
+              };
+              matchExpressions?: {
+                key: string;
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                values?: string[];
+              }[];
+            };
+            namespaces?: string[];
+            namespaceSelector?: {
+              matchLabels?: {
+                [k: string]: string;
+              };
+              matchExpressions?: {
+                key: string;
+                operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+                values?: string[];
+              }[];
+            };
+          };
+        }[];
+      };
     };
     /**
      * How the pods spread over the nodes; without a labelSelector, the deployment's own pods are meant.
@@ -204,7 +367,14 @@ export interface ModelDeploymentSpec {
       topologyKey: string;
       whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway';
       labelSelector?: {
-        [k: string]: unknown;
+        matchLabels?: {
+          [k: string]: string;
+        };
+        matchExpressions?: {
+          key: string;
+          operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
+          values?: string[];
+        }[];
       };
     }[];
     /**

@@ -24,7 +24,7 @@ describe('a ModelDeployment in its world gives exactly this plan', () => {
     const world = parse(readFileSync(join(folder, `${name}.input.yaml`), 'utf8')) as World;
     const file = join(folder, `${name}.plan.yaml`);
     const text = planText(world);
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(file, text);
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(file, text);
     expect(existsSync(file)).toBe(true);
     expect(text).toBe(readFileSync(file, 'utf8'));
   });

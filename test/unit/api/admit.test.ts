@@ -319,14 +319,6 @@ describe('the schema is judged as an API server judges it', () => {
     expect(verdict).toMatchObject({ admitted: true, object: { spec: { model: { uri: 's3://a/b' } } } });
     expect(JSON.stringify(verdict)).not.toContain('"relicas":2');
   });
-
-  test('what is preserved by the schema stays', () => {
-    const affinity = { nodeAffinity: { anything: [1, { a: null }] } };
-    const object = deployment(JSON.stringify({ model: { uri: 's3://a/b' }, podTemplate: { affinity } }));
-    expect(stored(object)).toMatchObject({
-      spec: { podTemplate: { affinity: { nodeAffinity: { anything: [1, { a: null }] } } } },
-    });
-  });
 });
 
 describe('what is no object of ours', () => {

@@ -79,7 +79,7 @@ class Cluster {
   #put(object: KubeObject): void {
     const key = `${object.kind}/${keyOf(object)}`;
     const before = this.objects.get(key);
-    const after = stored(object, before?.['status'] as object | undefined);
+    const after = stored(object, before?.status as object | undefined);
     if (JSON.stringify(before) === JSON.stringify(after)) return;
     this.writes += 1;
     this.objects.set(key, after);
@@ -89,14 +89,14 @@ class Cluster {
   settle(): void {
     for (const object of this.objects.values()) {
       if (object.kind !== 'Deployment') continue;
-      const { replicas, template } = object['spec'] as {
+      const { replicas, template } = object.spec as {
         replicas: number;
         template: { metadata: { labels: Record<string, string> } };
       };
       const env = JSON.stringify(template);
       const uri = /"MODELYARD_MODEL_URI","value":"([^"]*)"/.exec(env)?.[1] ?? '';
       const wanted = /"MODELYARD_MODEL_DIGEST","value":"([^"]*)"/.exec(env)?.[1];
-      object['status'] = {
+      object.status = {
         observedGeneration: 1,
         replicas,
         updatedReplicas: replicas,
@@ -147,7 +147,7 @@ describe('a quiet world', () => {
           expect(plan.status.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
         }
       }),
-      { numRuns: 150, seed: 20_261_124 },
+      { numRuns: 60, seed: 20_261_124 },
     );
   });
 
@@ -161,7 +161,7 @@ describe('a quiet world', () => {
         converge(fresh, second);
         expect(new Map([...travelled.objects].sort())).toEqual(new Map([...fresh.objects].sort()));
       }),
-      { numRuns: 100, seed: 20_261_124 },
+      { numRuns: 40, seed: 20_261_124 },
     );
   });
 
