@@ -29,18 +29,23 @@ export const archiveRefused = (message: string): StoreError =>
 export const addressNotAllowed = (message: string): StoreError =>
   new StoreError('AddressNotAllowed', message, { retrying: false });
 
-/** The StoreError among an error and its causes: clients wrap what a connection throws. */
-export function storeErrorIn(error: unknown): StoreError | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-    if (at instanceof StoreError) return at;
+/** An error and its causes: clients wrap what a connection throws. */
+function chain(error: unknown): object[] {
+  const links: object[] = [];
+  for (let at = error; typeof at === 'object' && at !== null && links.length < 10;) {
+    links.push(at);
+    at = 'cause' in at ? at.cause : undefined;
   }
-  return undefined;
+  return links;
+}
+
+/** The StoreError among an error and its causes. */
+export function storeErrorIn(error: unknown): StoreError | undefined {
+  return chain(error).find((link) => link instanceof StoreError);
 }
 
 /** The system's code of an error or of its causes, such as ENOSPC or ECONNRESET. */
 export function systemCode(error: unknown): string | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < 10; at = at.cause, depth++) {
-    if ('code' in at && typeof at.code === 'string') return at.code;
-  }
-  return undefined;
+  const coded = chain(error).find((link) => 'code' in link && typeof link.code === 'string');
+  return coded && 'code' in coded ? String(coded.code) : undefined;
 }
