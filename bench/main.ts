@@ -1,0 +1,39 @@
+/** `npm run bench -- NAME`: runs one benchmark, prints a table of ratios and writes bench/results/NAME.json. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { serving } from './serving.ts';
+
+/** One line of a table: a figure of ours beside the figure it is measured against, in the same run on the same cores. */
+export interface Row {
+  what: string;
+  unit: string;
+  ours: number;
+  /** What ours is divided by, and what that is. */
+  reference: number;
+  referenceName: string;
+}
+
+const benches: Record<string, () => Promise<Row[]>> = { serving };
+
+const rounded = (value: number): string => value.toPrecision(3);
+
+const [name = ''] = process.argv.slice(2);
+const bench = benches[name];
+if (!bench) {
+  console.error(`usage: npm run bench -- NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`);
+  process.exit(64);
+}
+const rows = await bench();
+console.table(
+  rows.map(({ what, unit, ours, reference, referenceName }) => ({
+    what,
+    unit,
+    ours: rounded(ours),
+    reference: rounded(reference),
+    'reference is': referenceName,
+    ratio: rounded(ours / reference),
+  })),
+);
+const folder = join(import.meta.dirname, 'results');
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ name, node: process.version, rows }, null, 2)}\n`);
