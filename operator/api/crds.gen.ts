@@ -1414,7 +1414,7 @@ export const crds: readonly Crd[] = [
               "x-kubernetes-validations": [
                {
                 "rule": "self.mountPath.startsWith('/') && !self.mountPath.matches('^/+(app|modelyard|tmp)?(/|$)')",
-                "message": "must be an absolute path outside /app, /modelyard and /tmp",
+                "message": "must be an absolute path outside /app and /modelyard, and not in /tmp",
                 "fieldPath": ".mountPath"
                }
               ],

@@ -1,7 +1,7 @@
 /** The few fields of other people's kinds that decisions are taken on. Everything is optional: it comes from outside. */
 import type { ObjectMeta } from '../kube/object.ts';
 
-export interface ContainerState {
+interface ContainerState {
   waiting?: { reason?: string; message?: string };
   running?: { startedAt?: string };
   terminated?: { reason?: string; message?: string; exitCode?: number };
@@ -15,7 +15,7 @@ export interface ContainerStatus {
   lastState?: ContainerState;
 }
 
-export interface PodCondition {
+interface PodCondition {
   type: string;
   status: string;
   reason?: string;

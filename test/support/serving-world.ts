@@ -8,7 +8,7 @@ import { render } from '../../operator/core/serving/render.ts';
 import type { Refusal } from '../../operator/kube/definition.ts';
 import type { KubeObject, ObjectMeta } from '../../operator/kube/object.ts';
 
-export interface WorldPod {
+interface WorldPod {
   name: string;
   /** Of an earlier shape. */
   old?: boolean;

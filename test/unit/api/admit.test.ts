@@ -4,6 +4,7 @@ import { parse } from 'yaml';
 import { admit, admittedKinds, faultsText, type Verdict } from '../../../operator/api/admit.ts';
 import { crds } from '../../../operator/api/crds.gen.ts';
 import type { Schema } from '../../../operator/api/schema.ts';
+import type { TrainingJob } from '../../../operator/api/training-job.gen.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 
 const apiVersion = 'modelyard.dev/v1alpha1';
@@ -311,6 +312,18 @@ describe('the schema is judged as an API server judges it', () => {
       },
     });
     expect(object).toEqual(copy);
+  });
+
+  test('defaults of defaults are filled in', () => {
+    const { spec } = stored(training()) as TrainingJob;
+    expect(spec.train?.optimizer).toEqual({
+      name: 'Adam',
+      learningRate: 0.001,
+      weightDecay: 0,
+      momentum: 0.9,
+      schedule: { name: 'Constant', warmupSteps: 0 },
+    });
+    expect(spec.runPolicy).toEqual({ suspend: false, backoffLimit: 6 });
   });
 
   test('unknown fields are dropped and named', () => {
