@@ -108,8 +108,11 @@ describe('http URIs', () => {
       response.end('weights');
     });
     const first = await start((request, response) => {
-      const location = { '/a.onnx': `http://127.0.0.1:${port}/b.onnx`, '/m.onnx': 'http://[::ffff:169.254.169.254]/x' };
-      response.writeHead(302, { location: location[request.url as '/a.onnx'] ?? '/loop.onnx' }).end();
+      const location: Record<string, string> = {
+        '/a.onnx': `http://127.0.0.1:${port}/b.onnx`,
+        '/m.onnx': 'http://[::ffff:169.254.169.254]/x',
+      };
+      response.writeHead(302, { location: location[request.url ?? ''] ?? '/loop.onnx' }).end();
     });
     const storage = { credentials: { HTTP_AUTHORIZATION: 'Bearer hunter2' } };
     await work.resolve(`http://127.0.0.1:${first}/a.onnx`, { storage });
