@@ -41,4 +41,5 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Whatever still holds a connection must not keep a process that no longer leads.
+process.exit(await main(process.argv.slice(2)));
