@@ -55,11 +55,13 @@ async function digitModels(folder: string): Promise<Record<string, string>> {
 }
 
 let stage: Stage;
+let stop: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'modelyard-digits-'));
   try {
     stage = await setStage(await digitModels(folder));
+    stop = () => stage.stop();
   } finally {
     await rm(folder, { recursive: true });
   }
@@ -67,7 +69,7 @@ beforeAll(async () => {
 }, 3_600_000);
 
 afterAll(async () => {
-  await stage.stop();
+  await stop?.();
 }, 60_000);
 
 const kubectl = (...args: string[]) => stage.cluster.kubectl(args);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { writeImageArchive, type Image } from '../cluster/image.ts';
+import { eventually } from '../support/eventually.ts';
 import { efficientNetLite0, type ImageClassifier } from '../support/resnet-model.ts';
 import { runtimeImage } from '../support/runtime-image.ts';
 import { chart, helmFor, type Helm } from './helm.ts';
@@ -68,7 +69,10 @@ export async function setStage(data: Record<string, string>): Promise<Stage> {
       'deployment/s3',
       'deployment/caller',
     ]);
-    await stage.call('upload.ts', storageEndpoint, 'models', 'efficientnet-lite0/', '/data/efficientnet');
+    // A pod is ready a moment before its Service leads there.
+    await eventually(async () => {
+      await stage.call('upload.ts', storageEndpoint, 'models', 'efficientnet-lite0/', '/data/efficientnet');
+    }, 60_000);
     return stage;
   } catch (error) {
     await cluster.stop();
