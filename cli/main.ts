@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { ModelClientError } from '../client/errors.ts';
 import { createLog } from '../lib/log.ts';
 import { stopSignal } from '../lib/signals.ts';
 import { KubeError } from '../operator/kube/errors.ts';
@@ -92,7 +93,8 @@ try {
   await program.parseAsync();
   if (stop.signal.aborted) process.exitCode = 130;
 } catch (error) {
-  if (!(error instanceof CliError) && !(error instanceof KubeError)) throw error;
+  const expected = [CliError, KubeError, ModelClientError].some((kind) => error instanceof kind);
+  if (!expected || !(error instanceof Error)) throw error;
   process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;
 } finally {
