@@ -174,9 +174,12 @@ export class ServedModel {
   }
 
   async #resolve(): Promise<ResolvedModel> {
-    this.#change({ phase: 'Resolving' });
+    this.#change({ phase: 'Resolving', ...(this.#state.fault && { fault: this.#state.fault }) });
     return this.#options.resolve({
-      onProgress: (progress) => this.#change(progress),
+      onProgress: (progress) => {
+        const { fault } = this.#state;
+        this.#change({ ...progress, ...(progress.phase === 'Resolving' && fault && { fault }) });
+      },
       signal: this.#stopping.signal,
       log: this.#options.log,
     });
@@ -185,6 +188,7 @@ export class ServedModel {
   #keepAlive({ modelPath, directory, digest }: ResolvedModel): void {
     const { config, environment, metrics, now, random, log } = this.#options;
     const labels = { model: config.modelName };
+    this.#change({ phase: 'Loading', digest });
     this.#process = new ModelProcess({
       load: {
         modelPath,
