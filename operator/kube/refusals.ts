@@ -31,9 +31,8 @@ export class Refusals {
   /** The refusal that still holds for this content, if one does. */
   standing(key: Key, object: string, hash: string): Refusal | undefined {
     const known = this.#standing.get(key)?.get(object);
-    return known !== undefined && known.hash === hash && known.untilMs > this.#clock.monotonicMs()
-      ? known.refusal
-      : undefined;
+    if (known?.hash !== hash || known.untilMs <= this.#clock.monotonicMs()) return undefined;
+    return known.refusal;
   }
 
   add(key: Key, object: string, hash: string, refusal: Refusal): void {
