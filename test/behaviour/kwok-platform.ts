@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
 import { labels } from '../../operator/core/metadata.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import { HttpClient } from '../../operator/kube/http-client.ts';
@@ -57,7 +56,7 @@ function deploymentOf({ metadata }: KubeObject): string {
 
 /** Namespaces that enforce `restricted`, on a real kube-apiserver; KWOK and a script play the node. */
 export async function kwokPlatform(): Promise<KwokPlatform> {
-  const cluster = await startCluster({ node: 'kwok' });
+  const cluster = await startCluster({ node: 'kwok', extended: { 'nvidia.com/gpu': '8' } });
   try {
     await installCrds(cluster.kubectl);
     return await platformOn(cluster);

@@ -12,6 +12,8 @@ import { prepareMachine, startNodeNetwork } from './node-network.ts';
 export interface ClusterOptions {
   /** `none`: a control plane alone. */
   node: 'none' | 'kwok' | 'containerd';
+  /** Extended resources of KWOK's node, such as `{ 'nvidia.com/gpu': '4' }`. */
+  extended?: Record<string, string>;
 }
 
 export interface Cluster {
@@ -33,20 +35,24 @@ export interface Cluster {
 }
 
 /** Starts a cluster of real Kubernetes components on this machine. */
-export async function startCluster({ node }: ClusterOptions): Promise<Cluster> {
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const folder = mkdtempSync(join(tmpdir(), 'modelyard-cluster-'));
   const supervisor = startSupervisor();
   try {
     await supervisor.removeAtEnd(folder);
     mkdirSync(join(folder, 'logs'));
-    return await start(node, folder, supervisor);
+    return await start(options, folder, supervisor);
   } catch (error) {
     await supervisor.end();
     throw error;
   }
 }
 
-async function start(node: ClusterOptions['node'], folder: string, supervisor: Supervisor): Promise<Cluster> {
+async function start(
+  { node, extended = {} }: ClusterOptions,
+  folder: string,
+  supervisor: Supervisor,
+): Promise<Cluster> {
   const isReal = node === 'containerd';
   const plugins = isReal ? await prepareMachine() : undefined;
   const tools = await binaries('control-plane', ...(isReal ? (['node'] as const) : []));
@@ -61,7 +67,7 @@ async function start(node: ClusterOptions['node'], folder: string, supervisor: S
   });
   const kubectl = kubectlFor(tools.path('kubectl'), plane.kubeconfig);
   const parts = { supervisor, binaries: tools, folder, plane, kubectl };
-  if (node === 'kwok') await startKwok({ ...parts, kubeconfig: plane.kubeconfig });
+  if (node === 'kwok') await startKwok({ ...parts, kubeconfig: plane.kubeconfig, extended });
   const real =
     plugins === undefined || network === undefined ? undefined : await startNode({ ...parts, network, plugins });
   return {

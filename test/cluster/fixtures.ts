@@ -8,6 +8,8 @@ export const crdFolder = fileURLToPath(new URL('../../crds/', import.meta.url));
 export async function installCrds(kubectl: Kubectl): Promise<void> {
   await kubectl(['apply', '--server-side', '--filename', crdFolder]);
   await kubectl(['wait', '--for=condition=Established', '--timeout=60s', '--filename', crdFolder]);
+  // Established is said a moment before objects can be listed; kubectl asks again until then.
+  await kubectl(['get', '--all-namespaces', 'modeldeployments.modelyard.dev,trainingjobs.modelyard.dev']);
 }
 
 /** A namespace that takes only pods of the `restricted` Pod Security Standard. */

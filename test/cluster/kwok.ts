@@ -63,7 +63,7 @@ function nodeObject(name: string, extended: Record<string, string>): unknown {
   };
 }
 
-/** Adds a node that KWOK keeps ready. `extended` are extended resources, such as `{ 'nvidia.com/gpu': '4' }`. */
+/** Adds a node that KWOK keeps ready. `extended` are extended resources. */
 export async function addKwokNode(
   kubectl: Kubectl,
   name: string,
@@ -79,10 +79,19 @@ export interface KwokOptions {
   folder: string;
   kubeconfig: string;
   kubectl: Kubectl;
+  /** Extended resources of its node, such as `{ 'nvidia.com/gpu': '4' }`. */
+  extended: Record<string, string>;
 }
 
 /** Starts KWOK with one node. */
-export async function startKwok({ supervisor, binaries, folder, kubeconfig, kubectl }: KwokOptions): Promise<void> {
+export async function startKwok({
+  supervisor,
+  binaries,
+  folder,
+  kubeconfig,
+  kubectl,
+  extended,
+}: KwokOptions): Promise<void> {
   const config = join(folder, 'kwok.yaml');
   writeFileSync(config, stages.map((stage) => stringify(stage)).join('---\n'));
   await supervisor.start({
@@ -98,5 +107,5 @@ export async function startKwok({ supervisor, binaries, folder, kubeconfig, kube
     log: join(folder, 'logs', 'kwok.log'),
     signal: 'SIGKILL',
   });
-  await addKwokNode(kubectl, kwokNode);
+  await addKwokNode(kubectl, kwokNode, extended);
 }

@@ -1,4 +1,5 @@
 import { HttpClient } from '../../operator/kube/http-client.ts';
+import { hasAborted } from '../../operator/kube/clock.ts';
 import { isConflict, isGone, isNotFound } from '../../operator/kube/errors.ts';
 import { connect } from '../../operator/kube/kube-config.ts';
 import { keyOf, refOf, type Key, type KubeObject } from '../../operator/kube/object.ts';
@@ -125,14 +126,14 @@ export class PodPlayer {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
-    while (!signal.aborted) {
+    while (!hasAborted(signal)) {
       try {
         const { items, resourceVersion } = await this.#client.list(podKind, { signal });
         this.#pods.clear();
         for (const pod of items) await this.#see(pod);
         await this.#watch(resourceVersion);
       } catch (error) {
-        if (!signal.aborted && !isGone(error)) throw error;
+        if (!hasAborted(signal) && !isGone(error)) throw error;
       }
     }
   }
@@ -140,7 +141,7 @@ export class PodPlayer {
   async #watch(resourceVersion: string): Promise<void> {
     const { signal } = this.#stop;
     let from = resourceVersion;
-    while (!signal.aborted) {
+    while (!hasAborted(signal)) {
       for await (const { type, object } of this.#client.watch(podKind, {
         resourceVersion: from,
         timeoutSeconds: 300,

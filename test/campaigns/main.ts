@@ -1,0 +1,16 @@
+import { operatorCrash } from './operator-crash.ts';
+
+/** Long test programs that are no part of `npm test`. Each says whether it passed. */
+const campaigns: Record<string, (say: (line: string) => void) => Promise<boolean>> = {
+  'operator-crash': operatorCrash,
+};
+
+const asked = process.argv.slice(2);
+const names = asked.length === 0 ? Object.keys(campaigns) : asked;
+let passed = true;
+for (const name of names) {
+  const campaign = campaigns[name];
+  if (campaign === undefined) throw new Error(`no campaign ${name}; there are ${Object.keys(campaigns).join(', ')}`);
+  passed = (await campaign((line) => process.stdout.write(`${line}\n`))) && passed;
+}
+process.exitCode = passed ? 0 : 1;
