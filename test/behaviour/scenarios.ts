@@ -27,12 +27,16 @@ function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Map<
   );
 }
 
-/** The promises that every platform keeps. */
-export function behaviour(start: () => Promise<Platform>): void {
+/**
+ * The promises that every platform keeps.
+ *
+ * @param startTimeoutMs how long `start` may take, such as where Kubernetes is built first
+ */
+export function behaviour(start: () => Promise<Platform>, startTimeoutMs = timeoutMs): void {
   let platform: Platform;
   beforeAll(async () => {
     platform = await start();
-  }, timeoutMs);
+  }, startTimeoutMs);
   afterAll(() => platform.stop(), timeoutMs);
 
   describe('with an operator that runs', () => {

@@ -1,0 +1,184 @@
+import { spawn } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Session } from '../../cli/local/session.ts';
+import { isAvailable } from '../../cli/local/pod.ts';
+import { podKind } from '../../cli/local/workloads.ts';
+import { ModelClient } from '../../client/model-client.ts';
+import { createLog } from '../../lib/log.ts';
+import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
+import type { KubeObject } from '../../operator/kube/object.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const example = join(root, 'examples', 'digits');
+const timeoutMs = 180_000;
+
+async function eventually(look: () => void): Promise<void> {
+  const deadline = Date.now() + 120_000;
+  for (;;) {
+    try {
+      look();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** A folder with the digit model where `pvc://models/digits/` finds it. */
+async function home(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'modelyard-test-'));
+  await cp(join(example, 'model'), join(folder, '.modelyard', 'volumes', 'models', 'digits'), { recursive: true });
+  return folder;
+}
+
+const digits = (spec: object = {}): KubeObject => ({
+  apiVersion: 'modelyard.dev/v1alpha1',
+  kind: 'ModelDeployment',
+  metadata: { name: 'digits', namespace: 'default' },
+  spec: { model: { uri: 'pvc://models/digits/', task: 'ImageClassification' }, replicas: 2, ...spec },
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('a laptop session with real runtime processes', () => {
+  let folder: string;
+  let session: Session;
+  const livePods = (): KubeObject[] => session.cluster.all(podKind).filter(isAvailable);
+  const untilReady = (): Promise<void> =>
+    eventually(() => {
+      const { status, metadata } = session.cluster.get({
+        apiVersion: 'modelyard.dev/v1alpha1',
+        kind: 'ModelDeployment',
+        name: 'digits',
+        namespace: 'default',
+      }) as ModelDeployment;
+      expect(status?.observedGeneration).toBe(metadata.generation);
+      expect(status?.conditions?.find(({ type }) => type === 'Ready')?.status).toBe('True');
+    });
+  const endpoint = () => session.endpoint('default', 'digits');
+  const seven = (): Promise<Buffer> => readFile(join(example, 'images', 'digit-7-1.png'));
+
+  beforeAll(async () => {
+    folder = await home();
+    session = await Session.start({
+      folder: join(folder, '.modelyard'),
+      appFolder: root,
+      env: process.env,
+      seed: process.pid,
+      wholeLoopback: process.platform === 'linux',
+      log: createLog('operator', 'error'),
+      onLine: () => undefined,
+    });
+    await session.apply(digits());
+    await untilReady();
+  }, timeoutMs);
+
+  afterAll(async () => {
+    const pids = livePods().flatMap((pod) => session.kubelet.pidOf(pod) ?? []);
+    await session.stop();
+    expect(pids.filter(isAlive)).toEqual([]);
+    await rm(folder, { recursive: true, force: true });
+  }, timeoutMs);
+
+  test(
+    'answers over REST and gRPC',
+    async () => {
+      const { http, grpc } = await endpoint();
+      const options = { model: 'digits' };
+      for (const client of [ModelClient.rest(`http://${http}`, options), ModelClient.grpc(grpc, options)]) {
+        expect((await client.predict(await seven()))[0]?.label).toBe('7');
+        await client.close();
+      }
+    },
+    timeoutMs,
+  );
+
+  test(
+    'a rolling update fails no request',
+    async () => {
+      const { http } = await endpoint();
+      const image = await seven();
+      const client = ModelClient.rest(`http://${http}`, { model: 'digits', retries: 0 });
+      const before = livePods().map(({ metadata }) => metadata.uid);
+      const stop = new AbortController();
+      const failures: unknown[] = [];
+      let answers = 0;
+      const load = async (): Promise<void> => {
+        while (!stop.signal.aborted) {
+          try {
+            const [best] = await client.predict(image);
+            if (best?.label === '7') answers += 1;
+            else failures.push(best);
+          } catch (error) {
+            failures.push(error);
+          }
+        }
+      };
+      const callers = Array.from({ length: 4 }, load);
+      await session.apply(digits({ serving: { timeout: '20s' } }));
+      await untilReady();
+      await eventually(() => {
+        const uids = session.cluster.all(podKind).map(({ metadata }) => metadata.uid);
+        expect(uids.some((uid) => before.includes(uid))).toBe(false);
+      });
+      stop.abort();
+      await Promise.all(callers);
+      await client.close();
+      expect(failures).toEqual([]);
+      expect(answers).toBeGreaterThan(100);
+    },
+    timeoutMs,
+  );
+
+  test(
+    'a pod that was killed comes back, and says how it died',
+    async () => {
+      const [pod] = livePods();
+      const pid = pod === undefined ? undefined : session.kubelet.pidOf(pod);
+      if (pod === undefined || pid === undefined) throw new Error('no pod runs');
+      process.kill(pid, 'SIGKILL');
+      await eventually(() => {
+        const now = session.cluster.all(podKind).find(({ metadata }) => metadata.uid === pod.metadata.uid);
+        expect(now?.status).toMatchObject({
+          containerStatuses: [
+            { ready: true, restartCount: 1, lastState: { terminated: { exitCode: 137, signal: 9 } } },
+          ],
+        });
+      });
+      await untilReady();
+    },
+    timeoutMs,
+  );
+});
+
+test(
+  'Ctrl-C ends `modelyard run` with 130 and leaves no process',
+  async () => {
+    const folder = await home();
+    const args = [join(root, 'cli', 'main.ts'), 'run', '-f', join(example, 'digits.yaml')];
+    const child = spawn('node', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    for await (const line of createInterface({ input: child.stdout })) if (line.includes('| REST http://')) break;
+    child.stdout.resume();
+    const children = (await readFile(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')).split(' ');
+    const pids = children.filter((text) => text !== '').map(Number);
+    expect(pids.length).toBeGreaterThan(0);
+    child.kill('SIGINT');
+    expect(await exited).toBe(130);
+    expect(pids.filter(isAlive)).toEqual([]);
+    await rm(folder, { recursive: true, force: true });
+  },
+  timeoutMs,
+);
