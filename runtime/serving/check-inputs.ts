@@ -3,7 +3,7 @@ import { invalid } from '../errors.ts';
 import { elementCount, elementSize, isDataType, splitBytes, type Tensor } from './tensor.ts';
 
 /** No tensor of a request may have more dimensions. */
-export const maxRank = 32;
+const maxRank = 32;
 
 /** The shape of a request's tensor, checked before anything is allocated for it. `path` names it in errors. */
 export function checkShape(value: unknown, path: string): number[] {

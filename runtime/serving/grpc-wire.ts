@@ -29,7 +29,7 @@ export interface GrpcInput {
 
 export type Parameter = boolean | bigint | string | number;
 
-export const contentFields = [
+const contentFields = [
   'bool_contents',
   'int_contents',
   'int64_contents',

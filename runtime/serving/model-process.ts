@@ -18,7 +18,7 @@ export interface ModelProcessOptions {
   events: ModelProcessEvents;
 }
 
-export interface ModelProcessEvents {
+interface ModelProcessEvents {
   /** The process begins its life: `Loading`, then `WarmingUp`. */
   phase(phase: 'Loading' | 'WarmingUp'): void;
   /** It can run. */

@@ -8,7 +8,7 @@ import type { Resolve } from './served-model.ts';
 import { resolveModel } from './store/resolve.ts';
 
 /** The digest that another replica loaded from this URI; undefined where none is pinned. Never throws. */
-export async function readPin(pinDir: string, uri: string, log: Log): Promise<string | undefined> {
+async function readPin(pinDir: string, uri: string, log: Log): Promise<string | undefined> {
   const text = await readFile(join(pinDir, pinFile), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   try {

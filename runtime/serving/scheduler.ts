@@ -20,7 +20,7 @@ export interface SchedulerOptions {
 }
 
 /** What runs batches: the model process. */
-export interface Runner {
+interface Runner {
   isReady(): boolean;
   run(requests: readonly RunRequest[]): Promise<RunOutcome>;
   kill(): void;

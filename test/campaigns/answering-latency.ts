@@ -44,15 +44,15 @@ try {
   }
   const [probes, deadlines]: [number[], number[]] = [[], []];
   for (let round = 0; round < Number(values.rounds); round++) {
-    let done = false;
-    const slow = run((trips / took) * 1000 * seconds).finally(() => (done = true));
+    const progress = { done: false };
+    const slow = run((trips / took) * 1000 * seconds).finally(() => (progress.done = true));
     const late = async (): Promise<void> => {
       const begin = performance.now();
       const status = await run(1, { 'request-timeout': String(deadlineMs / 1000) });
       if (status === 504) deadlines.push(performance.now() - begin - deadlineMs);
     };
     const waiting = Array.from({ length: 20 }, late);
-    while (!done) {
+    while (!progress.done) {
       for (const path of [adminPaths.live, adminPaths.ready]) {
         const begin = performance.now();
         await (await fetch(`${serving.admin}${path}`)).arrayBuffer();

@@ -96,7 +96,7 @@ const goodBody = JSON.stringify({
   parameters: { binary_data_output: false },
   inputs: [
     { name: 'numbers', shape: [1, 2], datatype: 'FP32', data: [1.5, -2] },
-    { name: 'ids', shape: [1], datatype: 'INT64', data: [9007199254740993] },
+    { name: 'ids', shape: [1], datatype: 'INT64', data: [9007199254740991] },
     { name: 'words', shape: [1], datatype: 'BYTES', data: ['zwölf'] },
   ],
   outputs: [{ name: 'ids_out', parameters: { binary_data: false } }],

@@ -65,8 +65,8 @@ const percentile = (values: number[], share: number): number =>
 describe('the process that answers never waits for the model', () => {
   test('probes stay quick while a model runs for five seconds', async () => {
     const slow = run(tripsPerSecond * 5);
-    let done = false;
-    void slow.finally(() => (done = true));
+    const progress = { done: false };
+    void slow.finally(() => (progress.done = true));
     await running();
     const times: number[] = [];
     const paths = [
@@ -75,7 +75,7 @@ describe('the process that answers never waits for the model', () => {
       `${serving.url}/v2/health/live`,
       `${serving.url}/v2/health/ready`,
     ];
-    while (!done) {
+    while (!progress.done) {
       for (const path of paths) {
         const begin = performance.now();
         const response = await fetch(path);

@@ -19,14 +19,14 @@ const { GRPCInferenceService } = loaded.inference as unknown as {
   GRPCInferenceService: new (...options: ConstructorParameters<typeof Client>) => Client;
 };
 
-export interface GrpcTensor {
+interface GrpcTensor {
   name: string;
   datatype: string;
   shape: string[];
   contents?: Record<string, unknown[]>;
 }
 
-export interface GrpcAnswer {
+interface GrpcAnswer {
   model_name: string;
   id: string;
   outputs: GrpcTensor[];

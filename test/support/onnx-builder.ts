@@ -28,11 +28,11 @@ export interface Value {
   shape: (number | string)[];
 }
 
-export type Attribute = { name: string } & (
+type Attribute = { name: string } & (
   { int: number } | { ints: number[] } | { float: number } | { graph: Graph } | { tensor: Initializer }
 );
 
-export interface Node {
+interface Node {
   op: string;
   inputs: string[];
   outputs: string[];
