@@ -49,7 +49,7 @@ function columnsOf({ kind, plural }: ResourceKind): Column[] {
 }
 
 /** The subset of JSONPath that printer columns use: `.a.b` and `[?(@.key=="value")]`. */
-export function valueAt(object: unknown, path: string): unknown {
+function valueAt(object: unknown, path: string): unknown {
   let value = object;
   for (const [, name, key, wanted] of path.matchAll(/\.([\w-]+)|\[\?\(@\.(\w+)=="([^"]*)"\)\]/g)) {
     if (name !== undefined) value = (value as Record<string, unknown> | null | undefined)?.[name];

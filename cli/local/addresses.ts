@@ -3,7 +3,7 @@ import { ports } from '../../runtime/contract.ts';
 import { CliError } from '../errors.ts';
 
 /** Whether a server could listen there now. */
-export function canListen(host: string, port: number): Promise<{ ok: true } | { ok: false; code: string }> {
+function canListen(host: string, port: number): Promise<{ ok: true } | { ok: false; code: string }> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => resolve({ ok: false, code: error.code ?? 'UNKNOWN' }));

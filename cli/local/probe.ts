@@ -2,7 +2,7 @@ import { get } from 'node:http';
 import type { ProbeSpec } from './pod.ts';
 
 /** One HTTP probe, as the kubelet does it: any status from 200 to 399 is a success. */
-export function probeOnce(host: string, port: number, path: string, timeoutMs: number): Promise<boolean> {
+function probeOnce(host: string, port: number, path: string, timeoutMs: number): Promise<boolean> {
   return new Promise((resolve) => {
     const request = get({ host, port, path, agent: false, timeout: timeoutMs }, (response) => {
       response.resume();

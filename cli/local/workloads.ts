@@ -3,7 +3,7 @@ import type { KubeObject, ObjectMeta, OwnerReference, ResourceKind } from '../..
 import type { LocalCluster } from './cluster.ts';
 import { isAvailable, isReady, type PodStatus } from './pod.ts';
 
-export const deploymentKind: ResourceKind = {
+const deploymentKind: ResourceKind = {
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   plural: 'deployments',

@@ -7,7 +7,7 @@ import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
 import type { Platform } from './platform.ts';
 
-export const apiVersion = 'modelyard.dev/v1alpha1';
+const apiVersion = 'modelyard.dev/v1alpha1';
 export const uri = 's3://models/digits/';
 export const digest = `sha256:${'a'.repeat(64)}`;
 
