@@ -191,7 +191,7 @@ describe('a model on a cluster, from install to uninstall', () => {
     await inTeam('wait', '--for=condition=Ready', '--timeout=120s', 'modeldeployment/digits');
     const load = stage.call('load.ts', `digits.${team}.svc`, 'digits', `/data/digits-images/${digit.file}`, '3');
     const requests = async () => Number(await stage.read('/tmp/progress'));
-    await eventually(async () => expect(await requests()).toBeGreaterThan(2_000), 120_000);
+    await eventually(async () => expect(await requests()).toBeGreaterThan(2_000), 240_000, 2_000);
     const rollouts = (await inTeam('get', 'md', 'digits', '--output', 'jsonpath={.status.revision}')).trim();
     await stage.apply(digits('v2'));
     await eventually(async () => {
@@ -204,7 +204,8 @@ describe('a model on a cluster, from install to uninstall', () => {
     const atRollout = await requests();
     await eventually(
       async () => expect(await requests()).toBeGreaterThan(Math.max(10_000, atRollout + 1_000)),
-      240_000,
+      360_000,
+      2_000,
     );
     await stage.write('/tmp/stop', '');
     const counts = JSON.parse(await load) as Record<'http' | 'grpc', LoadCount> & { seconds: number };
@@ -214,7 +215,7 @@ describe('a model on a cluster, from install to uninstall', () => {
     }
     const sum = [counts.http, counts.grpc].flatMap(({ answers }) => Object.values(answers)).reduce((a, b) => a + b, 0);
     expect(sum).toBeGreaterThanOrEqual(10_000);
-  }, 600_000);
+  }, 900_000);
 
   test('a leader that is killed is replaced, and its work goes on', async () => {
     const killed = await leader();

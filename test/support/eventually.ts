@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Repeats `check` until it passes. After `withinMs` its last error is the answer. */
-export async function eventually(check: () => Promise<void> | void, withinMs: number): Promise<void> {
+/** Repeats `check`, with a pause of `everyMs`, until it passes. After `withinMs` its last error is the answer. */
+export async function eventually(check: () => Promise<void> | void, withinMs: number, everyMs = 250): Promise<void> {
   const deadlineMs = performance.now() + withinMs;
   for (;;) {
     try {
@@ -10,6 +10,6 @@ export async function eventually(check: () => Promise<void> | void, withinMs: nu
     } catch (error) {
       if (performance.now() > deadlineMs) throw error;
     }
-    await delay(250);
+    await delay(everyMs);
   }
 }
