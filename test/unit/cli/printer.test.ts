@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { objectsText } from '../../../cli/printer.ts';
+import { modelDeploymentKind } from '../../../operator/controllers/kinds.ts';
+import type { KubeObject } from '../../../operator/kube/object.ts';
+
+const now = new Date('2026-11-24T12:00:00Z');
+const digits: KubeObject = {
+  apiVersion: 'modelyard.dev/v1alpha1',
+  kind: 'ModelDeployment',
+  metadata: { name: 'digits', namespace: 'default', creationTimestamp: '2026-11-24T11:48:00Z' },
+  spec: { model: { uri: 's3://models/digits/', task: 'Tensor' }, replicas: 2 },
+  status: {
+    readyReplicas: 2,
+    url: 'http://digits.default.svc',
+    revision: 'v1-0123456789',
+    model: { uri: 's3://models/digits/' },
+    conditions: [
+      { type: 'Progressing', status: 'False', reason: 'Complete' },
+      { type: 'Ready', status: 'True', reason: 'Ready' },
+    ],
+  },
+};
+const fresh: KubeObject = { ...digits, metadata: { ...digits.metadata, name: 'fresh' }, status: {} };
+
+describe('objectsText', () => {
+  test("shows the columns of the CRD, in its order, with the object's age", () => {
+    expect(objectsText(modelDeploymentKind, [digits, fresh], 'table', now)).toBe(
+      [
+        'NAME     READY   REPLICAS   MODEL                 URL                         AGE',
+        'digits   True    2          s3://models/digits/   http://digits.default.svc   12m',
+        'fresh            0                                                            12m',
+      ].join('\n'),
+    );
+  });
+
+  test('shows task, revision and reason when asked for wide', () => {
+    const [head = '', row = ''] = objectsText(modelDeploymentKind, [digits], 'wide', now).split('\n');
+    expect(head).toMatch(/AGE +TASK +REVISION +REASON$/);
+    expect(row).toMatch(/12m +Tensor +v1-0123456789 +Ready$/);
+  });
+
+  test.each([
+    ['2026-11-24T11:59:15Z', '45s'],
+    ['2026-11-24T10:30:00Z', '90m'],
+    ['2026-11-24T06:00:00Z', '6h'],
+    ['2026-11-20T12:00:00Z', '4d'],
+    ['2026-11-24T12:00:09Z', '0s'],
+  ])('shows the age of %s as %s', (creationTimestamp, age) => {
+    const object = { ...digits, metadata: { ...digits.metadata, creationTimestamp } };
+    expect(objectsText(modelDeploymentKind, [object], 'table', now)).toMatch(new RegExp(` ${age}$`));
+  });
+
+  test('prints one object as itself and several as a list, in YAML and in JSON', () => {
+    expect(parse(objectsText(modelDeploymentKind, [digits], 'yaml', now))).toEqual(digits);
+    expect(JSON.parse(objectsText(modelDeploymentKind, [digits, fresh], 'json', now))).toEqual({
+      apiVersion: 'v1',
+      kind: 'List',
+      items: [digits, fresh],
+    });
+  });
+});
