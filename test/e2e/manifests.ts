@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../operator/kube/object.ts';
 
-export const storageKeys = { AWS_ACCESS_KEY_ID: 'e2e-access-key', AWS_SECRET_ACCESS_KEY: 'e2e-secret-key' };
+const storageKeys = { AWS_ACCESS_KEY_ID: 'e2e-access-key', AWS_SECRET_ACCESS_KEY: 'e2e-secret-key' };
 export const storageEndpoint = 'http://s3.storage.svc:7070';
 
 const restrictedPod = {
