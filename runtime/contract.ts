@@ -3,6 +3,8 @@
  * that both import. Nothing here does anything.
  */
 
+import type { TensorDataType } from '../lib/tensor-codec.ts';
+
 /** Ports of a serving pod. The Service maps 80 to `http` and 9000 to `grpc`. */
 export const ports = {
   /** Open Inference Protocol over REST. */
@@ -50,7 +52,7 @@ export const servingEnv = {
   volumesDir: 'MODELYARD_VOLUMES_DIR',
   /** A folder that may hold the pin file; see `pinFile`. */
   pinDir: 'MODELYARD_PIN_DIR',
-  /** The address to listen on: the pod's own. */
+  /** The pod's own address. A loopback one is listened on alone; any other means all addresses, for `kubectl port-forward`. */
   podIp: 'POD_IP',
   podName: 'POD_NAME',
   /** How long a pod that was told to stop goes on accepting, while its endpoint is withdrawn. */
@@ -95,8 +97,7 @@ export const exitCodes = {
 export const drainDelayMs = 5_000;
 
 /** Data types as the Open Inference Protocol names them. */
-export type DataType =
-  | 'BOOL' | 'UINT8' | 'UINT16' | 'UINT32' | 'UINT64' | 'INT8' | 'INT16' | 'INT32' | 'INT64' | 'FP16' | 'FP32' | 'FP64' | 'BYTES';
+export type DataType = TensorDataType;
 
 export interface TensorSignature {
   name: string;

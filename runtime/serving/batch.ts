@@ -1,5 +1,6 @@
 import type { RunRequest } from './messages.ts';
-import { joinBytes, splitBytes, type Tensor } from './tensor.ts';
+import { joinBytes, splitBytes } from '../../lib/tensor-codec.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * Requests with the same key may be merged along axis 0: the same inputs with the same types and the same dimensions

@@ -1,6 +1,7 @@
 import type { DataType, TensorSignature } from '../contract.ts';
 import { invalid } from '../errors.ts';
-import { elementCount, elementSize, isDataType, splitBytes, type Tensor } from './tensor.ts';
+import { elementSize, isDataType, splitBytes } from '../../lib/tensor-codec.ts';
+import { elementCount, type Tensor } from './tensor.ts';
 
 /** No tensor of a request may have more dimensions. */
 const maxRank = 32;

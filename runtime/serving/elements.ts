@@ -1,7 +1,8 @@
 import type { DataType } from '../contract.ts';
 import { invalid } from '../errors.ts';
-import { fromHalfBits, toHalfBits } from './half.ts';
-import { elementSize, joinBytes, splitBytes, type Tensor } from './tensor.ts';
+import { fromHalfBits, toHalfBits } from '../../lib/tensor-codec.ts';
+import { elementSize, joinBytes, splitBytes } from '../../lib/tensor-codec.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * Elements between JSON and the raw encoding. JSON has no NaN and no infinity: they are the strings "NaN", "Infinity"

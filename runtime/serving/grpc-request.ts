@@ -3,7 +3,8 @@ import { invalid } from '../errors.ts';
 import { checkDataType, checkElementCount, checkShape } from './check-inputs.ts';
 import { encodeElements } from './elements.ts';
 import type { ContentField, GrpcContents, GrpcInferRequest, GrpcInput, Parameter } from './grpc-wire.ts';
-import { joinBytes, type Tensor } from './tensor.ts';
+import { joinBytes } from '../../lib/tensor-codec.ts';
+import type { Tensor } from './tensor.ts';
 
 const fieldOf: Readonly<Record<DataType, ContentField | undefined>> = {
   BOOL: 'bool_contents',

@@ -1,7 +1,8 @@
 import type { Fault, FaultReason, TensorSignature } from '../contract.ts';
 import { ProtocolError } from '../errors.ts';
 import type { Frame } from './frames.ts';
-import { isDataType, type Signature, type Tensor } from './tensor.ts';
+import { isDataType } from '../../lib/tensor-codec.ts';
+import type { Signature, Tensor } from './tensor.ts';
 
 /** What the front process asks of a model process, and what comes back. Each side checks what the other says. */
 export interface LoadMessage {

@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor as OrtTensorType } from 'onnxruntime-node';
 import type { DataType, TensorSignature } from '../contract.ts';
-import { elementSize, joinBytes, splitBytes, type Tensor } from './tensor.ts';
+import { elementSize, joinBytes, splitBytes } from '../../lib/tensor-codec.ts';
+import type { Tensor } from './tensor.ts';
 
 type OrtTensorConstructor = typeof OrtTensorType;
 type TypedArray = Exclude<OrtTensorType['data'], string[]>;

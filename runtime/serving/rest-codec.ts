@@ -3,7 +3,8 @@ import { invalid } from '../errors.ts';
 import { checkDataType, checkElementCount, checkShape } from './check-inputs.ts';
 import { encodeElements, jsonElements } from './elements.ts';
 import { isRecord, parseJson } from './json.ts';
-import { joinBytes, splitBytes, type Tensor } from './tensor.ts';
+import { joinBytes, splitBytes } from '../../lib/tensor-codec.ts';
+import type { Tensor } from './tensor.ts';
 
 /**
  * The JSON of the Open Inference Protocol with its binary tensor extension: a body is JSON, or, where the header

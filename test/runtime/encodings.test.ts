@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { readFrames, writeFrame, type Frame } from '../../runtime/serving/frames.ts';
-import { fromHalfBits, toHalfBits } from '../../runtime/serving/half.ts';
+import { fromHalfBits, toHalfBits } from '../../lib/tensor-codec.ts';
 import { parseJson } from '../../runtime/serving/json.ts';
 
 describe('half precision', () => {

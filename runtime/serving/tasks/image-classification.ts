@@ -4,7 +4,8 @@ import type { TensorSignature } from '../../contract.ts';
 import { ModelFault, invalid } from '../../errors.ts';
 import { isRecord } from '../json.ts';
 import type { RunRequest } from '../messages.ts';
-import { joinBytes, splitBytes, type Signature, type Tensor } from '../tensor.ts';
+import { joinBytes, splitBytes } from '../../../lib/tensor-codec.ts';
+import type { Signature, Tensor } from '../tensor.ts';
 import { createDecoder, placePixels, readPreprocessing, type Decode, type Preprocessing } from './image-pixels.ts';
 import type { PreparedTask, Task } from './task.ts';
 

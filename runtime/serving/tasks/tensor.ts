@@ -2,7 +2,8 @@ import { invalid } from '../../errors.ts';
 import { checkElementCount, checkShape } from '../check-inputs.ts';
 import { encodeElements, nestedJson } from '../elements.ts';
 import { isRecord, parseJson } from '../json.ts';
-import { elementSize, type Signature, type Tensor } from '../tensor.ts';
+import { elementSize } from '../../../lib/tensor-codec.ts';
+import type { Signature, Tensor } from '../tensor.ts';
 import type { Task } from './task.ts';
 
 /**
