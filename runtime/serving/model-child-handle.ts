@@ -154,7 +154,8 @@ export class ModelChild {
   #failWaiters(cause: string): void {
     this.#loading?.reject(new Error(`the model process died while it loaded the model: ${cause}`));
     this.#running?.reject(
-      new RequestError('ModelCrashed', 'the model process died while it ran this request; it is being replaced', 1),
+      // Without a Retry-After: the same request may be what killed it.
+      new RequestError('ModelCrashed', 'the model process died while it ran this request; it is being replaced'),
     );
     this.#loading = undefined;
     this.#running = undefined;

@@ -7,6 +7,8 @@ import { ModelChild, type Loaded, type RunOutcome } from './model-child-handle.t
 
 export interface ModelProcessOptions {
   load: Omit<LoadMessage, 'type'>;
+  /** How many processes were killed for their memory so far. */
+  memoryKills: () => number;
   /** A load that takes longer is killed. */
   loadTimeoutMs: number;
   environment: NodeJS.ProcessEnv;
@@ -99,8 +101,9 @@ export class ModelProcess {
 
   /** One life. Resolves when it is over: with a fault where loading said why. */
   async #live(): Promise<Fault | undefined> {
-    const { load, loadTimeoutMs, now, log, environment, events } = this.#options;
+    const { load, loadTimeoutMs, memoryKills, now, log, environment, events } = this.#options;
     const begin = now();
+    const killsBefore = memoryKills();
     events.phase('Loading');
     const child = new ModelChild(log, environment, (phase) => events.phase(phase));
     this.#child = child;
@@ -111,15 +114,18 @@ export class ModelProcess {
       this.#ready = true;
       events.ready(loaded, now() - begin);
       const cause = await child.exited;
+      if (this.#stopped()) return undefined;
       log.error({ cause }, 'the model process died');
-      return undefined;
+      return memoryKills() > killsBefore ? memoryFault : undefined;
     } catch (error) {
       clearTimeout(timer);
       child.kill();
       const late = now() - begin >= loadTimeoutMs;
       const cause = await child.exited;
       if (error instanceof ModelFault) return error.fault;
+      if (this.#stopped()) return undefined;
       log.error({ cause }, 'the model process died while it loaded the model');
+      if (memoryKills() > killsBefore) return memoryFault;
       return late ? lateFault(loadTimeoutMs) : undefined;
     } finally {
       this.#ready = false;
@@ -141,6 +147,12 @@ const crashFault = (crashes: number): Fault => ({
   message: `The model process died ${crashes} times within a minute; see the pod's log. It is tried again every 30 s.`,
   retrying: true,
 });
+
+const memoryFault: Fault = {
+  reason: 'OutOfMemory',
+  message: 'The model process was killed for its memory; raise spec.resources.limits.memory. It is tried again.',
+  retrying: true,
+};
 
 const lateFault = (timeoutMs: number): Fault => ({
   reason: 'LoadTimeout',

@@ -6,6 +6,7 @@ import type { Fault, ServingReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
 import { checkInputs } from './check-inputs.ts';
 import { limits } from './limits.ts';
+import { memoryKills } from './memory-kills.ts';
 import { ModelProcess } from './model-process.ts';
 import { Scheduler, type Waiting } from './scheduler.ts';
 import type { ServingMetrics } from './serving-metrics.ts';
@@ -200,6 +201,7 @@ export class ServedModel {
         batching: config.batchMaxSize > 1,
       },
       loadTimeoutMs: limits.loadTimeoutMs,
+      memoryKills,
       environment,
       now,
       random,
