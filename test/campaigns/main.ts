@@ -1,8 +1,10 @@
 import { operatorCrash } from './operator-crash.ts';
+import { seededBugs } from './seeded-bugs.ts';
 
 /** Long test programs that are no part of `npm test`. Each says whether it passed. */
 const campaigns: Record<string, (say: (line: string) => void) => Promise<boolean>> = {
   'operator-crash': operatorCrash,
+  'seeded-bugs': seededBugs,
 };
 
 const asked = process.argv.slice(2);

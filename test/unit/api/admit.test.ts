@@ -1,28 +1,11 @@
 /** What admission says of an object: each rule, each kind of schema fault, defaults and unknown fields. */
 import { describe, expect, test } from '@jest/globals';
-import { parse } from 'yaml';
 import { admit, admittedKinds, faultsText, type Verdict } from '../../../operator/api/admit.ts';
 import { crds } from '../../../operator/api/crds.gen.ts';
 import type { Schema } from '../../../operator/api/schema.ts';
 import type { TrainingJob } from '../../../operator/api/training-job.gen.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
-
-const apiVersion = 'modelyard.dev/v1alpha1';
-const deployment = (spec: string, name = 'digits'): object => ({
-  apiVersion,
-  kind: 'ModelDeployment',
-  metadata: { name },
-  spec: parse(spec) as unknown,
-});
-const start = `model: { mlp: { hidden: [8] } }, data: { uri: pvc://data/digits.csv, label: digit }, loss: CrossEntropy`;
-const output = `output: { uri: s3://models/, modelName: digits }`;
-const job = (spec: string, name = 'digits'): object => ({
-  apiVersion,
-  kind: 'TrainingJob',
-  metadata: { name },
-  spec: parse(`{ ${spec} }`) as unknown,
-});
-const training = (rest = '', train = ''): object => job(`train: { ${start} ${train} }, ${output} ${rest}`);
+import { apiVersion, deployment, job, ruleCases, schemaCases, training, uri } from '../../support/admission-cases.ts';
 
 const faultsOf = (verdict: Verdict): string => (verdict.admitted ? '' : faultsText(verdict.faults));
 const stored = (object: object): KubeObject => {
@@ -31,216 +14,8 @@ const stored = (object: object): KubeObject => {
   return verdict.object;
 };
 
-const uri = 'model: { uri: s3://models/digits/v3/ }';
-
-/** The faulty object, what is said of which field, and the same object made right. */
-const cases: [says: string, faulty: object, right: object, old?: object][] = [
-  [
-    'metadata.name must be at most 40 characters',
-    deployment(`{ ${uri} }`, 'a'.repeat(41)),
-    deployment(`{ ${uri} }`, 'a'.repeat(40)),
-  ],
-  ['metadata.name must start with a letter', deployment(`{ ${uri} }`, '1digits'), deployment(`{ ${uri} }`, 'd1')],
-  [
-    'spec.accelerator: Invalid value: set the accelerator',
-    deployment(`{ ${uri}, accelerator: { resource: nvidia.com/gpu }, resources: { limits: { nvidia.com/gpu: 1 } } }`),
-    deployment(`{ ${uri}, accelerator: { resource: nvidia.com/gpu }, resources: { limits: { cpu: 1 } } }`),
-  ],
-  [
-    'spec.model: Invalid value: set exactly one of spec.model.uri and spec.model.trained',
-    deployment('{ model: {} }'),
-    deployment('{ model: { trained: { name: digits } } }'),
-  ],
-  [
-    'spec.model: Invalid value: spec.model.digest belongs to spec.model.uri',
-    deployment(`{ model: { trained: { name: d }, digest: 'sha256:${'a'.repeat(64)}' } }`),
-    deployment(`{ model: { uri: s3://a/b, digest: 'sha256:${'a'.repeat(64)}' } }`),
-  ],
-  [
-    'spec.model.uri: Invalid value: must be a URI with one of the schemes',
-    deployment('{ model: { uri: ftp://a/b } }'),
-    deployment('{ model: { uri: gs://a/b } }'),
-  ],
-  [
-    'spec.model.uri: Invalid value: must not carry credentials',
-    deployment('{ model: { uri: https://me:secret@host/m.onnx } }'),
-    deployment('{ model: { uri: https://host/m@1.onnx } }'),
-  ],
-  [
-    'spec.model.uri: Invalid value: must name a PersistentVolumeClaim',
-    deployment('{ model: { uri: pvc:///m.onnx } }'),
-    deployment('{ model: { uri: pvc://models/m.onnx } }'),
-  ],
-  [
-    "spec.model.uri: Invalid value: must not hold a '..' segment",
-    deployment('{ model: { uri: pvc://models/../m.onnx } }'),
-    deployment('{ model: { uri: pvc://models/a..b/m.onnx } }'),
-  ],
-  [
-    'spec.serving.batching.maxDelay: Invalid value: must be a duration',
-    deployment(`{ ${uri}, serving: { batching: { maxDelay: '2' } } }`),
-    deployment(`{ ${uri}, serving: { batching: { maxDelay: 2ms } } }`),
-  ],
-  [
-    'spec.serving.timeout: Invalid value: must be a duration',
-    deployment(`{ ${uri}, serving: { timeout: soon } }`),
-    deployment(`{ ${uri}, serving: { timeout: 1m30s } }`),
-  ],
-  [
-    'spec.serving.timeout: Invalid value: must be between 10ms and 1h',
-    deployment(`{ ${uri}, serving: { timeout: 2h } }`),
-    deployment(`{ ${uri}, serving: { timeout: 1h } }`),
-  ],
-  [
-    'spec.podTemplate.volumeMounts: Invalid value: every name',
-    deployment(`{ ${uri}, podTemplate: { volumeMounts: [{ name: a, mountPath: /a }] } }`),
-    deployment(
-      `{ ${uri}, podTemplate: { volumes: [{ name: a, emptyDir: {} }], volumeMounts: [{ name: a, mountPath: /a }] } }`,
-    ),
-  ],
-  [
-    'spec.podTemplate.volumes[0]: Invalid value: set exactly one of configMap',
-    deployment(`{ ${uri}, podTemplate: { volumes: [{ name: a }] } }`),
-    deployment(`{ ${uri}, podTemplate: { volumes: [{ name: a, secret: { secretName: s } }] } }`),
-  ],
-  [
-    'spec.podTemplate.volumes[0]: Invalid value: volume names that start with modelyard-',
-    deployment(`{ ${uri}, podTemplate: { volumes: [{ name: modelyard-a, emptyDir: {} }] } }`),
-    deployment(`{ ${uri}, podTemplate: { volumes: [{ name: a, emptyDir: {} }] } }`),
-  ],
-  [
-    'spec.podTemplate.volumeMounts[0].mountPath: Invalid value: must be an absolute path',
-    deployment(
-      `{ ${uri}, podTemplate: { volumes: [{ name: a, emptyDir: {} }], volumeMounts: [{ name: a, mountPath: /app/x }] } }`,
-    ),
-    deployment(
-      `{ ${uri}, podTemplate: { volumes: [{ name: a, emptyDir: {} }], volumeMounts: [{ name: a, mountPath: /apple }] } }`,
-    ),
-  ],
-
-  ['metadata.name must be at most 40 characters', job(`train: { ${start} }, ${output}`, 'a'.repeat(41)), training()],
-  ["lower case letters, digits and '-', because its pods", job(`train: { ${start} }, ${output}`, '1a'), training()],
-  ['spec: Invalid value: set exactly one of spec.train and spec.containers', job(output), training()],
-  [
-    'spec: Invalid value: spec.train cannot be added or removed',
-    job(`containers: { worker: { image: a } }, parameterServers: { replicas: 0 }, ${output}`),
-    training(),
-    training(),
-  ],
-  [
-    'spec: Invalid value: spec.transport cannot be added or removed',
-    training(', transport: { tlsSecretRef: { name: a } }'),
-    training(),
-    training(),
-  ],
-  [
-    'spec: Invalid value: spec.checkpoint cannot be added or removed',
-    training(', checkpoint: { uri: s3://a/b }'),
-    training(),
-    training(),
-  ],
-  [
-    'spec.parameterServers: Invalid value: set spec.parameterServers.replicas to 0',
-    job(`containers: { worker: { image: a } }, ${output}`),
-    job(`containers: { worker: { image: a } }, parameterServers: { replicas: 0 }, ${output}`),
-  ],
-  [
-    'spec.parameterServers.replicas: Invalid value: the built-in trainer needs',
-    training(', parameterServers: { replicas: 0 }'),
-    training(),
-  ],
-  [
-    'spec.acceptance.metric: Invalid value: must be loss or one of spec.train.metrics',
-    training(', acceptance: { metric: f1, atLeast: 0.5 }'),
-    training(', acceptance: { metric: f1, atLeast: 0.5 }', ', metrics: [f1]'),
-  ],
-  [
-    'spec.train: Invalid value: spec.train cannot change',
-    training('', ', epochs: 5'),
-    training(', workers: { replicas: 9 }, runPolicy: { suspend: true }, acceptance: { metric: loss, atMost: 1 }'),
-    training(),
-  ],
-  [
-    'spec.train.gradientShards: Invalid value: must be at most spec.train.batchSize',
-    training('', ', batchSize: 4'),
-    training('', ', batchSize: 8'),
-  ],
-  [
-    'spec.train.model: Invalid value: set exactly one of spec.train.model.uri, mlp and cnn',
-    job(`train: { model: {}, data: { uri: pvc://d/x, label: l }, loss: CrossEntropy }, ${output}`),
-    training(),
-  ],
-  [
-    'spec.output.uri: Invalid value: must be a URI',
-    job(`train: { ${start} }, output: { uri: here, modelName: d }`),
-    training(),
-  ],
-  [
-    'spec.output.uri: Invalid value: must not carry credentials; name a Secret in credentialsSecretRef',
-    job(`train: { ${start} }, output: { uri: s3://a@b/c, modelName: d }`),
-    training(),
-  ],
-  [
-    "spec.output.uri: Invalid value: must not hold a '..'",
-    job(`train: { ${start} }, output: { uri: pvc://a/.., modelName: d }`),
-    training(),
-  ],
-  [
-    'spec.containers: Invalid value: spec.containers cannot change',
-    job(`containers: { worker: { image: a } }, parameterServers: { replicas: 0 }, ${output}`),
-    job(`containers: { worker: { image: b } }, parameterServers: { replicas: 0 }, ${output}`),
-    job(`containers: { worker: { image: b } }, parameterServers: { replicas: 0 }, ${output}`),
-  ],
-  [
-    'spec.parameterServers: Invalid value: spec.parameterServers cannot change',
-    training(', parameterServers: { replicas: 2 }'),
-    training(),
-    training(),
-  ],
-  [
-    'spec.workers.accelerator: Invalid value: spec.workers.accelerator cannot change',
-    training(', workers: { accelerator: { resource: nvidia.com/gpu } }'),
-    training(),
-    training(),
-  ],
-  [
-    'spec.workers.resources: Invalid value: spec.workers.resources cannot change',
-    training(', workers: { resources: { limits: { cpu: 1 } } }'),
-    training(),
-    training(),
-  ],
-  [
-    'spec.checkpoint: Invalid value: cannot change',
-    training(', checkpoint: { uri: s3://a/b }'),
-    training(', checkpoint: { uri: s3://a/c }'),
-    training(', checkpoint: { uri: s3://a/c }'),
-  ],
-  [
-    'spec.consistency: Invalid value: spec.consistency cannot change',
-    training(', consistency: { mode: Asynchronous }'),
-    training(),
-    training(),
-  ],
-  [
-    'spec.consistency.staleness: Invalid value: is for the mode Bounded',
-    training(', consistency: { mode: Bounded }'),
-    training(', consistency: { mode: Bounded, staleness: 3 }'),
-  ],
-  [
-    'spec.output: Invalid value: spec.output cannot change',
-    job(`train: { ${start} }, output: { uri: s3://models/, modelName: other }`),
-    training(),
-    training(),
-  ],
-  [
-    'spec.acceptance: Invalid value: set exactly one of spec.acceptance.atLeast',
-    training(', acceptance: { metric: loss }'),
-    training(', acceptance: { metric: loss, atMost: 1 }'),
-  ],
-];
-
 describe('every CEL rule refuses what it is there for, on its field, and nothing else', () => {
-  test.each(cases.map(([says, faulty, right, old]) => ({ says, faulty, right, old })))(
+  test.each(ruleCases.map(([says, faulty, right, old]) => ({ says, faulty, right, old })))(
     '$says',
     ({ says, faulty, right, old }) => {
       const before = old === undefined ? undefined : stored(old);
@@ -250,7 +25,7 @@ describe('every CEL rule refuses what it is there for, on its field, and nothing
   );
 
   test('no rule is without a case', () => {
-    const said = cases
+    const said = ruleCases
       .map(([, faulty, , old]) => faultsOf(admit(faulty, old === undefined ? undefined : stored(old))))
       .join('\n');
     const messages = (schema: Schema): string[] => [
@@ -265,35 +40,7 @@ describe('every CEL rule refuses what it is there for, on its field, and nothing
 });
 
 describe('the schema is judged as an API server judges it', () => {
-  test.each([
-    ['{ }', 'spec.model: Required value'],
-    ['{ model: null }', 'spec.model: Required value'],
-    [`{ ${uri}, replicas: -1 }`, 'spec.replicas: Invalid value: -1: should be greater than or equal to 0'],
-    [`{ ${uri}, replicas: 1.5 }`, 'spec.replicas: Invalid value: 1.5: must be of type integer'],
-    [`{ ${uri}, serving: { timeout: 1 } }`, 'spec.serving.timeout: Invalid value: 1: must be of type string'],
-    [
-      '{ model: { uri: s3://a/b, task: Foo } }',
-      'spec.model.task: Unsupported value: "Foo": supported values: "Tensor"',
-    ],
-    [`{ model: { uri: s3://${'a'.repeat(2_000)} } }`, 'spec.model.uri: Too long: may not be more than 1024 characters'],
-    [`{ ${uri}, resources: { limits: { cpu: x } } }`, 'spec.resources.limits.cpu: Invalid value: "x": should match'],
-    [
-      `{ ${uri}, podTemplate: { metadata: { labels: { a: 1 } } } }`,
-      'spec.podTemplate.metadata.labels.a: Invalid value: 1: must be of type string',
-    ],
-    [
-      `{ ${uri}, podTemplate: { tolerations: [{ operator: Foo }] } }`,
-      'spec.podTemplate.tolerations[0].operator: Unsupported value',
-    ],
-    [
-      `{ ${uri}, podTemplate: { imagePullSecrets: [{ name: a }, { name: a }] } }`,
-      'spec.podTemplate.imagePullSecrets[1]: Duplicate value: {"name":"a"}',
-    ],
-    [
-      `{ ${uri}, podTemplate: { securityContext: { runAsUser: 0 } } }`,
-      'spec.podTemplate.securityContext.runAsUser: Invalid value: 0: should be greater',
-    ],
-  ])('%s', (spec, says) => {
+  test.each(schemaCases)('%s', (spec, says) => {
     expect(faultsOf(admit(deployment(spec)))).toContain(says);
   });
 
