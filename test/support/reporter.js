@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
-/** Suites that talk to a real kube-apiserver: all of these folders, and the behaviour suite's file for it. */
-const onRealApiServer = [/^test\/cluster\//, /^test\/e2e\//, /^test\/behaviour\/kwok/];
+/** Files that talk to a real kube-apiserver. */
+const onRealApiServer = [/^test\/cluster\//, /^test\/e2e\/lifecycle/, /^test\/behaviour\/kwok/];
 
 /** Prints, at the end of a run, each suite's counts, and which files ran on a real API server. */
 export default class {
