@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { startSupervisor, type Supervisor } from '../support/supervisor.ts';
 import { binaries } from './binaries.ts';
 import { startControlPlane } from './control-plane.ts';
+import { existingCluster } from './existing.ts';
 import { startKwok } from './kwok.ts';
 import { kubectlFor, type Kubectl } from './kubectl.ts';
 import { startNode } from './node.ts';
@@ -19,23 +20,24 @@ export interface ClusterOptions {
 export interface Cluster {
   /** Of the API server, such as `v1.37.2`. */
   version: string;
+  /** False for one that was there before and stays: what a test makes in it, it removes. */
+  isOurs: boolean;
   /** Path of a cluster administrator's kubeconfig. */
   kubeconfig: string;
   kubectl: Kubectl;
-  /** Writes a kubeconfig for a user in these groups and returns its path. */
-  kubeconfigFor(user: string, groups?: string[]): Promise<string>;
   /** Makes the images of an archive known to the node. */
   loadImage(archive: string): Promise<void>;
-  /** The host's address that pods reach, for servers that a test runs beside the cluster. */
-  hostAddress: string;
-  /** The folder that its processes write their logs to. */
-  logs: string;
   /** Ends every process and removes every file. Happens by itself when this process ends in any other way. */
   stop(): Promise<void>;
 }
 
-/** Starts a cluster of real Kubernetes components on this machine. */
+/**
+ * Starts a cluster of real Kubernetes components on this machine. Where real nodes are asked for and `KUBECONFIG` names a
+ * cluster, that one is used instead.
+ */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { KUBECONFIG, MODELYARD_LOAD_IMAGES } = process.env;
+  if (options.node === 'containerd' && KUBECONFIG) return existingCluster(KUBECONFIG, MODELYARD_LOAD_IMAGES);
   const folder = mkdtempSync(join(tmpdir(), 'modelyard-cluster-'));
   const supervisor = startSupervisor();
   try {
@@ -72,13 +74,11 @@ async function start(
     plugins === undefined || network === undefined ? undefined : await startNode({ ...parts, network, plugins });
   return {
     version: plane.version,
+    isOurs: true,
     kubeconfig: plane.kubeconfig,
     kubectl,
-    kubeconfigFor: (user, groups) => plane.kubeconfigFor(user, groups),
     // Nodes played by KWOK run no image.
     loadImage: (archive) => real?.loadImage(archive) ?? Promise.resolve(),
-    hostAddress: address,
-    logs: join(folder, 'logs'),
     stop: () => supervisor.end(),
   };
 }

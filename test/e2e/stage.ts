@@ -123,7 +123,13 @@ function stageOn(cluster: Cluster, helm: Helm, classifier: ImageClassifier): Sta
     async write(path, content) {
       await inCaller('--eval', 'fs.writeFileSync(process.argv[1], process.argv[2])', path, content);
     },
-    stop: () => cluster.stop(),
+    async stop() {
+      if (!cluster.isOurs) {
+        await helm(['uninstall', 'modelyard', '--namespace', namespaces.system, '--ignore-not-found', '--wait']);
+        await kubectl(['delete', 'namespace', '--ignore-not-found', ...Object.values(namespaces)]);
+      }
+      await cluster.stop();
+    },
   };
 }
 
