@@ -19,6 +19,8 @@ export interface OperatorConfig {
   /** Private address ranges that a model URI may name. */
   storageAllowedCidrs: readonly string[];
   logLevel: LogLevel;
+  /** Of the pods that serve: part of their template, so another one is a rolling update of every model. */
+  runtimeLogLevel: LogLevel;
   /** Probes and metrics; undefined: none. */
   adminPort: number | undefined;
   /** A kubeconfig file; undefined: as client-node looks for one. */
@@ -48,7 +50,8 @@ export const settings = {
   leaderElection: { flag: 'leader-election', env: 'MODELYARD_LEADER_ELECTION', default: 'true', help: 'true or false; off only where there is one operator' },
   leaseName: { flag: 'leader-election-name', env: 'MODELYARD_LEADER_ELECTION_NAME', default: 'modelyard-operator', help: 'Name of the Lease, in the namespace of the operator' },
   storageAllowedCidrs: { flag: 'storage-allowed-cidrs', env: 'MODELYARD_STORAGE_ALLOWED_CIDRS', default: '', help: 'Private address ranges that a model URI may name, comma-separated; empty: none' },
-  logLevel: { flag: 'log-level', env: 'MODELYARD_LOG_LEVEL', default: 'info', help: logLevels.join(', ') },
+  logLevel: { flag: 'log-level', env: 'MODELYARD_LOG_LEVEL', default: 'info', help: `Of the operator itself: ${logLevels.join(', ')}` },
+  runtimeLogLevel: { flag: 'runtime-log-level', env: 'MODELYARD_RUNTIME_LOG_LEVEL', default: 'info', help: `Of the pods that serve; another one is a rolling update of every model: ${logLevels.join(', ')}` },
   adminPort: { flag: 'admin-port', env: 'MODELYARD_ADMIN_PORT', default: String(ports.admin), help: 'Port of probes and metrics; 0: none' },
   kubeconfig: { flag: 'kubeconfig', default: '', help: 'A kubeconfig file; empty: $KUBECONFIG, ~/.kube/config, or the service account of the pod' },
 } satisfies Record<string, Setting>; // prettier-ignore
@@ -135,6 +138,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv, host
     leaseName: oneOf('leaderElection', raw, ['true', 'false']) === 'true' ? raw.leaseName : undefined,
     storageAllowedCidrs,
     logLevel: oneOf('logLevel', raw, logLevels),
+    runtimeLogLevel: oneOf('runtimeLogLevel', raw, logLevels),
     adminPort: adminPort === 0 ? undefined : adminPort,
     kubeconfig: raw.kubeconfig === '' ? undefined : raw.kubeconfig,
   };

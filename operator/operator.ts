@@ -66,7 +66,7 @@ export function createOperator(options: OperatorOptions): Operator {
         ...(config.runtimePullPolicy === undefined ? {} : { imagePullPolicy: config.runtimePullPolicy }),
         operatorNamespace: config.namespace,
         storageAllowedCidrs: config.storageAllowedCidrs,
-        logLevel: config.logLevel,
+        logLevel: config.runtimeLogLevel,
         allowFileUris: false,
         url: clusterUrl,
         ...serving,

@@ -30,6 +30,7 @@ export function startLocalOperator({ client, url, log }: LocalOperatorOptions): 
       adminPort: undefined,
       storageAllowedCidrs,
       logLevel: 'info',
+      runtimeLogLevel: 'info',
     },
     fetchReport: fetch,
     log,

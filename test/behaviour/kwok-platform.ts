@@ -9,15 +9,13 @@ import { createLog } from '../../lib/log.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { installCrds, restrictedNamespace } from '../cluster/fixtures.ts';
-import { kwokNode } from '../cluster/kwok.ts';
+import { installUnschedulable, setUnschedulable } from '../cluster/unschedulable.ts';
 import { PodPlayer, type PodFate } from '../cluster/pod-player.ts';
 import type { Platform, Write } from './platform.ts';
 
 export interface KwokPlatform extends Platform {
   readonly cluster: Cluster;
 }
-
-const nodeRef: ObjectRef = { apiVersion: 'v1', kind: 'Node', name: kwokNode };
 
 /** A client that also tells what it wrote. */
 function recording(client: KubeClient, writes: Write[]): KubeClient {
@@ -59,6 +57,7 @@ export async function kwokPlatform(): Promise<KwokPlatform> {
   const cluster = await startCluster({ node: 'kwok', extended: { 'nvidia.com/gpu': '8' } });
   try {
     await installCrds(cluster.kubectl);
+    await installUnschedulable(cluster.kubectl);
     return await platformOn(cluster);
   } catch (error) {
     await cluster.stop();
@@ -73,12 +72,6 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
   const reports = new Map<string, ServingReport['model']>();
   const writes: Write[] = [];
   const player = await PodPlayer.start(kubeconfig, (pod) => fates.get(deploymentOf(pod)) ?? { state: 'Ready' });
-
-  /** No node takes pods while some deployment's must not be scheduled. */
-  const cordon = async () => {
-    const unschedulable = [...fates.values()].some(({ state }) => state === 'Unschedulable');
-    await user.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: nodeRef.name }, spec: { unschedulable } });
-  };
 
   const fetchReport: typeof fetch = (input) => {
     const url = new URL(input instanceof Request ? input.url : input);
@@ -96,11 +89,14 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
     node: {
       async pods(namespace, deployment, state, message) {
         const key = `${namespace}/${deployment}`;
+        const before = fates.get(key)?.state;
         fates.set(key, { state, ...(message === undefined ? {} : { message }) });
-        await cordon();
-        if (state === 'Unschedulable') {
-          const bound = player.pods().filter((pod) => deploymentOf(pod) === key);
-          await Promise.all(bound.map((pod) => user.remove(refOf(pod))));
+        const changed = (before === 'Unschedulable') !== (state === 'Unschedulable');
+        if (changed) {
+          await setUnschedulable(cluster.kubectl, namespace, deployment, state === 'Unschedulable');
+          // Where a pod may go is settled when it is made.
+          const present = player.pods().filter((pod) => deploymentOf(pod) === key);
+          await Promise.all(present.map((pod) => user.remove(refOf(pod))));
         }
         await player.again();
       },
@@ -129,6 +125,7 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
           leaseName: undefined,
           storageAllowedCidrs: [],
           logLevel: 'warn',
+          runtimeLogLevel: 'info',
           adminPort: undefined,
         },
         fetchReport,

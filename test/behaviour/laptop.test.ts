@@ -37,6 +37,7 @@ function laptop(): Platform {
           adminPort: undefined,
           storageAllowedCidrs: [],
           logLevel: 'info',
+          runtimeLogLevel: 'info',
         },
         fetchReport: node.fetch,
         log: createLog('operator', 'error'),

@@ -113,6 +113,7 @@ describe('the chart', () => {
       'watchNamespaces={team-a,team-b}',
       'runtime.storage.allowedCidrs={10.0.0.0/8,fd00::/8}',
       'logLevel=debug',
+      'runtime.logLevel=warn',
     ];
     const args = operator(await render(...settings)).template.spec.containers[0]?.args ?? [];
     const environment = { POD_NAME: 'modelyard-0', POD_NAMESPACE: 'modelyard-system' };
@@ -125,6 +126,7 @@ describe('the chart', () => {
       leaseName: 'modelyard',
       storageAllowedCidrs: ['10.0.0.0/8', 'fd00::/8'],
       logLevel: 'debug',
+      runtimeLogLevel: 'warn',
       adminPort: 8081,
     });
   });
