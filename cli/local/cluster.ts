@@ -120,7 +120,7 @@ export class LocalCluster {
     return this.#replace(object);
   }
 
-  /** Deletes, gracefully where a node runs it. Gone already is no error. @throws KubeError 409 */
+  /** Deletes, gracefully where a node runs it. Where `ref.uid` is given, only that incarnation. Gone already is no error. */
   delete(ref: ObjectRef): void {
     this.#remove(ref);
   }
@@ -230,10 +230,9 @@ export class LocalCluster {
 
   #remove(ref: ObjectRef): void {
     const stored = this.#objects.get(refKey(ref));
-    if (stored === undefined) return;
+    // Another incarnation under this name means that the one asked for is gone.
+    if (stored === undefined || (ref.uid !== undefined && stored.object.metadata.uid !== ref.uid)) return;
     const { object } = stored;
-    if (ref.uid !== undefined && object.metadata.uid !== ref.uid)
-      throw conflict(ref, 'another incarnation has this name');
     const onNode = object.kind === 'Pod' && (object.spec as { nodeName?: string } | undefined)?.nodeName !== undefined;
     if (!onNode && (object.metadata.finalizers ?? []).length === 0) {
       this.#drop(stored);

@@ -70,6 +70,6 @@ export interface KubeClient {
    */
   applyStatus(object: KubeObject, options?: WriteOptions): Promise<KubeObject>;
 
-  /** Deletes in the background. Where `ref.uid` is given, only that incarnation. Gone already is no error. */
+  /** Deletes in the background. Where `ref.uid` is given, only that incarnation. Gone already is no error, and neither is another incarnation. */
   remove(ref: ObjectRef, options?: WriteOptions): Promise<void>;
 }

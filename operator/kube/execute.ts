@@ -3,7 +3,7 @@ import { isRefusal, judge, refKey, refused, type Verdict } from './apply.ts';
 import type { KubeClient } from './client.ts';
 import { contentHash, within } from './compare.ts';
 import type { Refusal } from './definition.ts';
-import { isConflict, isNotFound } from './errors.ts';
+import { isNotFound } from './errors.ts';
 import type { Refusals } from './refusals.ts';
 import { keyOf, type KubeObject, type ObjectRef } from './object.ts';
 import type { StatusPace } from './status-pace.ts';
@@ -109,16 +109,13 @@ async function removeAll(
       (ref.uid !== undefined && ref.uid !== uid)
     )
       continue;
-    await shell.client.remove({ ...ref, uid }, { signal }).catch((error: unknown) => {
-      // Another incarnation has the name: ours is gone.
-      if (!isConflict(error)) throw error;
-    });
+    await shell.client.remove({ ...ref, uid }, { signal });
     shell.assumeGone(child);
   }
 }
 
 /**
- * Writes a status where it differs from the observed one, then publishes the events. Writes to one object are at least 5 s
+ * Writes a status where it differs from the observed one, and only then publishes the events. Writes to one object are at least 5 s
  * apart; one that comes too early is left to the look that the answer asks for, events and all.
  *
  * @returns milliseconds until a status that was held back may be written, or undefined
@@ -134,24 +131,23 @@ export async function executeStatus(
   const hash = contentHash(plan.status);
   const same =
     within(plan.status, owner.status) && (within(owner.status, plan.status) || shell.pace.lastHash(key, uid) === hash);
-  if (!same) {
-    const heldMs = shell.pace.heldMs(key, uid);
-    if (heldMs > 0) return heldMs;
-    const { apiVersion, kind } = owner;
-    const { name, namespace } = owner.metadata;
-    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid };
-    try {
-      shell.assume(
-        await shell.client.applyStatus({ apiVersion, kind, metadata, status: plan.status }, { signal }),
-        owner,
-      );
-    } catch (error) {
-      // Deleted while we looked: nobody is left to tell.
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-    shell.pace.wrote(key, uid, hash);
+  if (same) return undefined;
+  const heldMs = shell.pace.heldMs(key, uid);
+  if (heldMs > 0) return heldMs;
+  const { apiVersion, kind } = owner;
+  const { name, namespace } = owner.metadata;
+  const metadata = { name, ...(namespace === undefined ? {} : { namespace }), uid };
+  try {
+    shell.assume(
+      await shell.client.applyStatus({ apiVersion, kind, metadata, status: plan.status }, { signal }),
+      owner,
+    );
+  } catch (error) {
+    // Deleted while we looked: nobody is left to tell.
+    if (isNotFound(error)) return undefined;
+    throw error;
   }
+  shell.pace.wrote(key, uid, hash);
   for (const event of plan.events) shell.publish(owner, event);
   return undefined;
 }

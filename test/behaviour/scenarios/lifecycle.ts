@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { refOf } from '../../../operator/kube/object.ts';
 import {
   children,
   childrenOfOne,
@@ -29,6 +30,21 @@ export const lifecycle: Scenario[] = [
         model: { uri },
       });
       expect(status?.url).toMatch(/^http:\/\//);
+    },
+  },
+  {
+    name: 'removing one incarnation of an object leaves another of the same name, and what is gone already is no error',
+    run: async (platform) => {
+      const namespace = await platform.namespace();
+      const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'twice', namespace } };
+      const first = refOf(await platform.user.apply(object));
+      await platform.user.remove(first);
+      await platform.user.remove(first);
+      const second = await platform.user.apply(object);
+      await platform.user.remove(first);
+      expect(refOf(await platform.user.get(refTo(object)))).toEqual(refOf(second));
+      await platform.user.remove(refOf(second));
+      await expect(platform.user.get(refTo(object))).rejects.toMatchObject({ status: 404 });
     },
   },
   {
