@@ -1,7 +1,7 @@
 import type { Log } from '../../lib/log.ts';
 import type { PlannedEvent } from '../core/plan.ts';
 import type { KubeClient } from './client.ts';
-import { hasAborted, pause, type Clock } from './clock.ts';
+import { hasAborted, type Clock } from './clock.ts';
 import { contentHash } from './compare.ts';
 import { isConflict, isNotFound } from './errors.ts';
 import type { KubeObject } from './object.ts';
@@ -18,7 +18,7 @@ export interface RecorderOptions {
 
 /** The same words about the same object within this time are one event with a count. */
 const seriesMs = 360_000;
-/** How often a count is written. */
+/** Writes of a count are at least this far apart. */
 const seriesWriteMs = 30_000;
 /** For one object: so many at once, then one in five minutes. */
 const burst = 25;
@@ -46,7 +46,8 @@ function cut(note: string): string {
 
 /**
  * Publishes Events in the background: `publish` returns at once and never fails, and an event that cannot be written is dropped with
- * a line in the log. Repetitions become the count of a series.
+ * a line in the log. Repetitions become the count of a series, which is written only together with a further one: where nothing happens,
+ * nothing is written, and a count may lack the repetitions of the last 30 s.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -91,43 +92,30 @@ export class Recorder {
 
   /** Writes until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options;
+    const stop = (): void => this.#wake();
+    signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
-      const woken = new AbortController();
-      this.#wake = () => woken.abort();
-      signal.addEventListener('abort', this.#wake, { once: true });
-      const nextMs = await this.#writeDue(signal, false);
-      await pause(clock, Math.min(nextMs, seriesWriteMs), woken.signal);
-      signal.removeEventListener('abort', this.#wake);
+      const woken = new Promise<void>((resolve) => (this.#wake = resolve));
+      await this.flush(signal);
+      if (!hasAborted(signal)) await woken;
     }
+    signal.removeEventListener('abort', stop);
   }
 
   /** Writes what is left. */
   async flush(signal: AbortSignal): Promise<void> {
-    await this.#writeDue(signal, true);
-  }
-
-  /** @returns milliseconds until the next count may be written */
-  async #writeDue(signal: AbortSignal, all: boolean): Promise<number> {
     const { clock, log } = this.#options;
-    let nextMs = Number.POSITIVE_INFINITY;
     for (const key of [...this.#due]) {
-      if (hasAborted(signal)) return nextMs;
-      const series = this.#series.get(key);
-      const waitMs = series === undefined ? 0 : series.writtenMs + seriesWriteMs - clock.monotonicMs();
-      if (waitMs > 0 && !all) {
-        nextMs = Math.min(nextMs, waitMs);
-        continue;
-      }
+      if (hasAborted(signal)) return;
       this.#due.delete(key);
-      if (series === undefined) continue;
+      const series = this.#series.get(key);
+      if (series === undefined || clock.monotonicMs() < series.writtenMs + seriesWriteMs) continue;
       await this.#write(series, signal).catch((error: unknown) => {
         // Cut short by the end of the process: the flush tries again.
         if (hasAborted(signal)) this.#due.add(key);
         else log.warn({ err: error, event: series.event.metadata.name }, 'an event could not be written');
       });
     }
-    return nextMs;
   }
 
   async #write(series: Series, signal: AbortSignal): Promise<void> {
