@@ -1,5 +1,6 @@
 import type { Log } from '../../lib/log.ts';
 import type { PlannedEvent } from '../core/plan.ts';
+import { refKey } from './apply.ts';
 import type { KubeClient } from './client.ts';
 import { pause, type Clock } from './clock.ts';
 import type { Definition, ReadStores } from './definition.ts';
@@ -61,7 +62,7 @@ export class Controller<Observed, Status> {
     const objects = [change.old, change.new].filter((object) => object !== undefined);
     if (sameKind(kind, definition.kind)) for (const object of objects) queue.add(keyOf(object));
     if (definition.owns.some((owned) => sameKind(kind, owned.kind))) {
-      for (const object of objects) this.#ownerChanged(object);
+      for (const object of objects) this.#ownerChanged(object, change.new === undefined);
     }
     for (const watch of definition.watches) {
       if (sameKind(kind, watch.kind))
@@ -177,13 +178,13 @@ export class Controller<Observed, Status> {
     return [kind, ...owns.map((owned) => owned.kind)].find((one) => sameKind(one, object));
   }
 
-  #ownerChanged(object: KubeObject): void {
+  #ownerChanged(object: KubeObject, gone: boolean): void {
     const owner = controllerOf(object);
     if (owner === undefined || !sameKind(owner, this.#definition.kind)) return;
     const { namespace } = object.metadata;
     const scope = this.#definition.kind.namespaced && namespace !== undefined ? { namespace } : {};
     const key = keyOf({ metadata: { name: owner.name, ...scope } });
-    this.#refusals.expire(key);
+    this.#refusals.expire(key, gone ? refKey(object) : undefined);
     this.queue.add(key);
   }
 

@@ -52,9 +52,16 @@ export class Refusals {
     if (known.size === 0) this.#standing.delete(key);
   }
 
-  /** Something moved that may have been in the way: everything of this key is tried again at the next look. */
-  expire(key: Key): void {
-    for (const standing of this.#standing.get(key)?.values() ?? []) standing.untilMs = Number.NEGATIVE_INFINITY;
+  /**
+   * Something moved that may have been in the way: what a quota or a taken name refused is tried again at the next look. Content
+   * that is invalid stays so, but for what could not be changed in an object that is gone now.
+   *
+   * @param gone the object that went away, if one did
+   */
+  expire(key: Key, gone?: string): void {
+    for (const [object, standing] of this.#standing.get(key) ?? []) {
+      if (standing.refusal.reason !== 'Invalid' || object === gone) standing.untilMs = Number.NEGATIVE_INFINITY;
+    }
   }
 
   forget(key: Key): void {
