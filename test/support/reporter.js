@@ -23,9 +23,14 @@ export default class {
     for (const [name, { passed, failed, skipped }] of suites) {
       lines.push(`  ${name.padEnd(10)} ${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
     }
-    lines.push(real.length > 0 ? 'On a real kube-apiserver:' : 'No suite ran on a real kube-apiserver.', ...real.sort().map((path) => `  ${path}`));
+    lines.push(
+      real.length > 0 ? 'On a real kube-apiserver:' : 'No suite ran on a real kube-apiserver.',
+      ...real.sort().map((path) => `  ${path}`),
+    );
     console.log(lines.join('\n'));
     const counts = process.env.MODELYARD_TEST_COUNTS;
-    if (counts) for (const { passed, failed, skipped } of suites.values()) appendFileSync(counts, `${passed} ${failed} ${skipped}\n`);
+    if (counts)
+      for (const { passed, failed, skipped } of suites.values())
+        appendFileSync(counts, `${passed} ${failed} ${skipped}\n`);
   }
 }
