@@ -1,0 +1,80 @@
+import { describe, expect, test } from '@jest/globals';
+import type { KubeObject } from '../../operator/kube/object.ts';
+import { Store } from '../../operator/kube/store.ts';
+
+const configMap = (name: string, resourceVersion: string, owner?: string, namespace = 'n'): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: {
+    name,
+    namespace,
+    uid: `uid-${name}`,
+    resourceVersion,
+    ...(owner === undefined
+      ? {}
+      : { ownerReferences: [{ apiVersion: 'v1', kind: 'Owner', name: owner, uid: owner, controller: true }] }),
+  },
+});
+const names = (objects: readonly KubeObject[]): string[] => objects.map(({ metadata }) => metadata.name);
+
+describe('Store', () => {
+  test('an object at the version already known is no change', () => {
+    const store = new Store();
+    expect(store.put(configMap('a', '1'))).toEqual({ new: configMap('a', '1') });
+    expect(store.put(configMap('a', '1'))).toBeUndefined();
+  });
+
+  test('another incarnation at the same version is a change', () => {
+    const store = new Store();
+    const [first, second] = [configMap('a', '1'), configMap('a', '1')];
+    second.metadata.uid = 'another';
+    store.put(first);
+    expect(store.put(second)).toEqual({ old: first, new: second });
+  });
+
+  test('an object that changes hands is found under its new owner only', () => {
+    const store = new Store();
+    store.put(configMap('a', '1', 'one'));
+    store.put(configMap('b', '2', 'one'));
+    store.put(configMap('a', '3', 'two'));
+    expect([names(store.ownedBy('one')), names(store.ownedBy('two'))]).toEqual([['b'], ['a']]);
+    store.delete('n/a');
+    expect(store.ownedBy('two')).toEqual([]);
+  });
+
+  test('an owner that is no controller owns nothing here', () => {
+    const store = new Store();
+    const object = configMap('a', '1', 'one');
+    for (const reference of object.metadata.ownerReferences ?? []) delete reference.controller;
+    store.put(object);
+    expect(store.ownedBy('one')).toEqual([]);
+  });
+
+  test('a list of one namespace says nothing about the others', () => {
+    const store = new Store();
+    store.put(configMap('a', '1'));
+    store.put(configMap('a', '2', undefined, 'other'));
+    expect(store.replace([configMap('b', '3')], 'n')).toEqual([
+      { old: configMap('a', '1') },
+      { new: configMap('b', '3') },
+    ]);
+    expect(names(store.list('other'))).toEqual(['a']);
+  });
+
+  test('the answer to a write of ours counts at once, and its echo is no change', () => {
+    const store = new Store();
+    store.put(configMap('a', '1'));
+    expect(store.assume(configMap('a', '2'), configMap('a', '1'))).toBeDefined();
+    expect(store.put(configMap('a', '2'))).toBeUndefined();
+  });
+
+  test('the answer to a write of ours does not hide what the watch brought meanwhile', () => {
+    const store = new Store();
+    store.put(configMap('a', '3'));
+    expect(store.assume(configMap('a', '2'), configMap('a', '1'))).toBeUndefined();
+    expect(store.get('n/a')?.metadata.resourceVersion).toBe('3');
+    store.delete('n/a');
+    expect(store.assume(configMap('a', '4'), configMap('a', '3'))).toBeUndefined();
+    expect(store.size).toBe(0);
+  });
+});
