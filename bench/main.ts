@@ -15,7 +15,7 @@ export interface Row {
 
 const benches: Record<string, () => Promise<Row[]>> = { serving };
 
-const rounded = (value: number): string => value.toPrecision(3);
+const rounded = (value: number): number => Number(value.toPrecision(3));
 
 const [name = ''] = process.argv.slice(2);
 const bench = benches[name];

@@ -14,7 +14,7 @@ const host = '127.0.1.1';
 const seconds = 8;
 const name = 'bench';
 
-/** y = x times a square matrix, `layers` times: FLOAT [n, width]. One layer of width 4 is tiny; 12 of 1024 take milliseconds. */
+/** y = x times a square matrix, `layers` times: FLOAT [n, width]. One layer of width 4 is tiny; 80 of 1024 take milliseconds. */
 function chainModel(width: number, layers: number): Uint8Array {
   const value = (label: string) => ({ name: label, type: 'FLOAT' as const, shape: ['n', width] });
   const label = (index: number): string => (index === 0 ? 'x' : index === layers ? 'y' : `h${index}`);
@@ -82,7 +82,7 @@ async function measure(what: string, width: number, layers: number, clients: num
       const ours = await closedLoop(clients, seconds, () => client.predict({ x }).then(() => undefined));
       await client.close();
       rows.push({
-        what: `${what}, ${protocol}, ${clients} clients`,
+        what: `${what}, ${protocol}, clients: ${clients}`,
         unit: 'requests/s',
         ours,
         reference: 0,
@@ -103,6 +103,6 @@ export async function serving(): Promise<Row[]> {
   return [
     ...(await measure('a tiny model', 4, 1, 1)),
     ...(await measure('a tiny model', 4, 1, 8)),
-    ...(await measure('a model of some milliseconds', 1024, 24, 8)),
+    ...(await measure('a model of some milliseconds', 1024, 80, 8)),
   ];
 }
