@@ -14,7 +14,9 @@ interface Observed {
   children: readonly KubeObject[];
   refusals: readonly Refusal[];
 }
-interface Status { phase: string }
+interface Status {
+  phase: string;
+}
 
 /** Of the owner `x`. */
 export const child = { ...configMapKind, name: 'x-child', namespace: 'n' };
