@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { labels } from '../../operator/core/metadata.ts';
-import type { KubeClient } from '../../operator/kube/client.ts';
 import { HttpClient } from '../../operator/kube/http-client.ts';
 import { connect } from '../../operator/kube/kube-config.ts';
-import { refOf, type KubeObject, type ObjectRef } from '../../operator/kube/object.ts';
+import { refOf, type KubeObject } from '../../operator/kube/object.ts';
 import { createOperator } from '../../operator/operator.ts';
 import { createLog } from '../../lib/log.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
@@ -11,40 +10,11 @@ import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { installCrds, restrictedNamespace } from '../cluster/fixtures.ts';
 import { installUnschedulable, setUnschedulable } from '../cluster/unschedulable.ts';
 import { PodPlayer, type PodFate } from '../cluster/pod-player.ts';
-import type { Platform, Write } from './platform.ts';
+import { RecordingClient } from '../support/recording-client.ts';
+import type { Platform } from './platform.ts';
 
 export interface KwokPlatform extends Platform {
   readonly cluster: Cluster;
-}
-
-/** A client that also tells what it wrote. */
-function recording(client: KubeClient, writes: Write[]): KubeClient {
-  const note = (verb: Write['verb'], ref: ObjectRef) => void writes.push({ verb, ref });
-  return {
-    get: (ref, options) => client.get(ref, options),
-    list: (kind, options) => client.list(kind, options),
-    watch: (kind, options) => client.watch(kind, options),
-    apply: (object, options) => {
-      note('apply', refOf(object));
-      return client.apply(object, options);
-    },
-    create: (object, options) => {
-      note('create', refOf(object));
-      return client.create(object, options);
-    },
-    replace: (object, options) => {
-      note('replace', refOf(object));
-      return client.replace(object, options);
-    },
-    applyStatus: (object, options) => {
-      note('applyStatus', refOf(object));
-      return client.applyStatus(object, options);
-    },
-    remove: (ref, options) => {
-      note('remove', ref);
-      return client.remove(ref, options);
-    },
-  };
 }
 
 /** Pods by the deployment they belong to, as `NAMESPACE/NAME`. */
@@ -67,10 +37,11 @@ export async function kwokPlatform(): Promise<KwokPlatform> {
 
 async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
   const { kubeconfig } = cluster;
+  const writer = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'modelyard' });
+  const recorder = new RecordingClient(writer);
   const user = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'user' });
   const fates = new Map<string, PodFate>();
   const reports = new Map<string, ServingReport['model']>();
-  const writes: Write[] = [];
   const player = await PodPlayer.start(kubeconfig, (pod) => fates.get(deploymentOf(pod)) ?? { state: 'Ready' });
 
   const fetchReport: typeof fetch = (input) => {
@@ -111,11 +82,10 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
       await user.create(restrictedNamespace(name));
       return name;
     },
-    async startOperator() {
-      const client = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'modelyard' });
+    startOperator() {
       const stop = new AbortController();
       const operator = createOperator({
-        client: recording(client, writes),
+        client: recorder.client,
         config: {
           runtimeImage: 'modelyard.test/runtime:v1',
           runtimePullPolicy: undefined,
@@ -132,20 +102,19 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
         log: createLog('operator', 'warn'),
       });
       const running = operator.run(stop.signal);
-      return async () => {
+      return Promise.resolve(async () => {
         stop.abort();
         await running;
-        await client.close();
-      };
+      });
     },
-    operatorWrites: () => writes.splice(0),
+    operatorWrites: () => recorder.take(),
     async objects(apiVersion, kind, namespace) {
       const found = await cluster.kubectl(['get', resourceName(apiVersion, kind), '-n', namespace, '-o', 'json']);
       return (JSON.parse(found) as { items: KubeObject[] }).items;
     },
     async stop() {
       await player.stop();
-      await user.close();
+      await Promise.all([user.close(), writer.close()]);
       await cluster.stop();
     },
   };

@@ -7,7 +7,7 @@ import type { Binaries } from './binaries.ts';
 import type { Kubectl } from './kubectl.ts';
 
 /** The one node there is at first. */
-export const kwokNode = 'kwok-node';
+const kwokNode = 'kwok-node';
 
 const readyStatus = '.status.conditions.[] | select( .type == "Ready" ) | .status';
 const conditions = `conditions:
@@ -64,11 +64,7 @@ function nodeObject(name: string, extended: Record<string, string>): unknown {
 }
 
 /** Adds a node that KWOK keeps ready. `extended` are extended resources. */
-export async function addKwokNode(
-  kubectl: Kubectl,
-  name: string,
-  extended: Record<string, string> = {},
-): Promise<void> {
+async function addKwokNode(kubectl: Kubectl, name: string, extended: Record<string, string> = {}): Promise<void> {
   await kubectl(['create', '--filename', '-'], JSON.stringify(nodeObject(name, extended)));
   await kubectl(['wait', '--for=condition=Ready', `node/${name}`, '--timeout=60s']);
 }

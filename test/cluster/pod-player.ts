@@ -24,6 +24,10 @@ interface Status {
 
 const statusOf = (pod: KubeObject): Status => pod.status ?? {};
 
+function schedulingMessage(pod: KubeObject): string | undefined {
+  return statusOf(pod).conditions?.find(({ type }) => type === 'PodScheduled')?.message;
+}
+
 function containerStatus(name: string, { state, message = '' }: PodFate, now: string): Record<string, unknown> {
   const common = { name, image: 'image', imageID: '', restartCount: 0, ready: false, started: false };
   switch (state) {
@@ -57,7 +61,7 @@ function playedStatus(pod: KubeObject, fate: PodFate, podIP: string, now: Date):
     ...more,
   });
   if (fate.state === 'Unschedulable') {
-    const why = { reason: 'Unschedulable', message: fate.message ?? '0/1 nodes are available' };
+    const why = { reason: 'Unschedulable', message: fate.message ?? '' };
     return { phase: 'Pending', conditions: [condition('PodScheduled', false, why)] };
   }
   const message = fate.message ?? '';
@@ -167,8 +171,11 @@ export class PodPlayer {
     if (fate === undefined || deletionTimestamp !== undefined) return;
     const isScheduled = (pod.spec as { nodeName?: string }).nodeName !== undefined;
     if (isScheduled === (fate.state === 'Unschedulable')) return;
+    if (!isScheduled && fate.message === undefined) return;
     const wanted = JSON.stringify(fate);
-    if (this.#played.get(uid) === wanted) return;
+    // The scheduler says its own words first, and again whenever it tries.
+    const overruled = fate.state === 'Unschedulable' && schedulingMessage(pod) !== fate.message;
+    if (this.#played.get(uid) === wanted && !overruled) return;
     this.#played.set(uid, wanted);
     const status = playedStatus(pod, fate, statusOf(pod).podIP ?? this.#nextAddress(), new Date());
     const { apiVersion, kind, name, namespace = 'default' } = refOf(pod);

@@ -5,7 +5,7 @@ import { crds } from '../../../operator/api/crds.gen.ts';
 import type { Schema } from '../../../operator/api/schema.ts';
 import type { TrainingJob } from '../../../operator/api/training-job.gen.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
-import { apiVersion, deployment, job, ruleCases, schemaCases, training, uri } from '../../support/admission-cases.ts';
+import { apiVersion, deployment, ruleCases, schemaCases, training, uri } from '../../support/admission-cases.ts';
 
 const faultsOf = (verdict: Verdict): string => (verdict.admitted ? '' : faultsText(verdict.faults));
 const stored = (object: object): KubeObject => {
