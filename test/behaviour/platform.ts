@@ -3,7 +3,8 @@ import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
 
 /** What a node can make of a pod. `Ready` is what every pod becomes unless told otherwise. */
-export type PodState = 'Ready' | 'NotReady' | 'Unschedulable' | 'ImagePullBackOff' | 'CreateContainerConfigError' | 'OOMKilled' | 'Evicted';
+export type PodState =
+  'Ready' | 'NotReady' | 'Unschedulable' | 'ImagePullBackOff' | 'CreateContainerConfigError' | 'OOMKilled' | 'Evicted';
 
 /** Plays the node: decides what becomes of the pods of one ModelDeployment, present and future. */
 export interface NodeScript {
