@@ -102,8 +102,7 @@ describe('Recorder', () => {
   test('begins a new event where the API server forgot the old one', async () => {
     const { clock, cluster, events, publish } = recording();
     await publish(planned());
-    const { apiVersion, kind, metadata } = events()[0] as KubeObject;
-    cluster.delete({ apiVersion, kind, name: metadata.name, namespace: 'n' });
+    cluster.delete({ ...eventKind, name: events()[0]?.metadata.name ?? '', namespace: 'n' });
     clock.advance(30_000);
     await publish(planned());
     await publish(planned());

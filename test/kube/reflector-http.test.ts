@@ -1,19 +1,18 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createLog } from '../../lib/log.ts';
-import { HttpClient } from '../../operator/kube/http-client.ts';
-import { connect } from '../../operator/kube/kube-config.ts';
+import { systemClock } from '../../operator/kube/clock.ts';
+import type { HttpClient } from '../../operator/kube/http-client.ts';
 import { Reflector } from '../../operator/kube/reflector.ts';
 import { Store } from '../../operator/kube/store.ts';
-import { systemClock } from '../../operator/kube/clock.ts';
+import { eventually } from '../support/eventually.ts';
+import { answer, scriptedServer, type Handler } from './scripted-server.ts';
 
 const kind = { apiVersion: 'v1', kind: 'ConfigMap', plural: 'configmaps', namespaced: true };
 const item = (name: string, resourceVersion: string) => ({
   metadata: { name, namespace: 'n', uid: name, resourceVersion, managedFields: [{}] },
 });
 const event = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`;
-type Handler = (url: URL, response: ServerResponse, request: IncomingMessage) => void;
 
 const closers: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
@@ -21,35 +20,12 @@ afterEach(async () => {
 });
 
 async function serve(handler: Handler): Promise<{ client: HttpClient; connections: () => number }> {
-  let connections = 0;
-  const server = createServer((request, response) =>
-    handler(new URL(request.url ?? '/', 'http://x'), response, request),
-  );
-  server.on('connection', () => (connections += 1));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const text = JSON.stringify({
-    clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}`, 'insecure-skip-tls-verify': true } }],
-    users: [{ name: 'u', user: { token: 't' } }],
-    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
-    'current-context': 'x',
-  });
-  const client = new HttpClient(await connect({ text }), { fieldManager: 'm', watchSilenceMs: 2_000 });
-  closers.push(
-    () => void server.close(),
-    () => server.closeAllConnections(),
-    () => client.close(),
-  );
-  return { client, connections: () => connections };
+  const server = await scriptedServer(handler);
+  closers.push(() => server.close());
+  return { client: await server.client({ watchSilenceMs: 2_000 }), connections: server.connections };
 }
 
-const answer = (response: ServerResponse, status: number, body: object, headers = {}): void => {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
-};
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
-}
+const until = (condition: () => boolean): Promise<void> => eventually(() => expect(condition()).toBe(true), 25_000, 10);
 
 describe('the reflector over HTTP', () => {
   test.each([
