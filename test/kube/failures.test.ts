@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { KubeError } from '../../operator/kube/errors.ts';
-import { controlling, owner, planFor } from './controlling.ts';
-import { invalid, ownerNamed, unreachable, type Fault } from './setting.ts';
+import { child, controlling, owner, planFor } from './controlling.ts';
+import { childOf, configMapKind, forbidden, invalid, ownerNamed, unreachable, type Fault } from './setting.ts';
 import { settled } from './turns.ts';
 
 describe('a failure', () => {
@@ -24,6 +24,22 @@ describe('a failure', () => {
     expect(cluster.get(owner).status).toEqual({ phase: 'Made' });
     expect(await metric('modelyard_operator_bugs_total')).toBe(0);
     expect(await metric('controller_runtime_reconcile_errors_total')).toBe(4);
+  });
+
+  test('after things went well is the first one again', async () => {
+    const { clock, cluster, control, looks, user } = await controlling({ fault: () => unreachable() });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    control.fault = () => undefined;
+    clock.advance(1_000);
+    await settled();
+    control.fault = () => unreachable();
+    cluster.delete(child);
+    await settled();
+    const before = looks.length;
+    clock.advance(1_000);
+    await settled();
+    expect(looks).toHaveLength(before + 1);
   });
 
   test('with Retry-After is not tried before that', async () => {
@@ -83,6 +99,38 @@ describe('a spec that the API server refuses', () => {
     await settled();
     expect(cluster.get(owner).status).toEqual({ phase: 'Made' });
     expect(await metric('controller_runtime_reconcile_errors_total')).toBe(0);
+  });
+
+  test('is not sent again because another of its objects moves', async () => {
+    let sent = 0;
+    const fault: Fault = ({ ref: { name } }) => (name === 'bad' && ++sent > 0 ? invalid() : undefined);
+    const render = (observed: Parameters<typeof planFor>[0]): ReturnType<typeof planFor> => {
+      const plan = planFor(observed);
+      return { ...plan, apply: [...plan.apply, childOf(observed.owner, 'bad')] };
+    };
+    const { cluster, user } = await controlling({ fault, render });
+    await user.apply(ownerNamed('x', { size: 1 }));
+    await settled();
+    cluster.update({ ...cluster.get(child), data: { size: '9' } });
+    await settled();
+    expect([cluster.get(child).data, sent]).toEqual([{ size: '1' }, 1]);
+  });
+
+  test('as forbidden is tried again by itself, after 5 s', async () => {
+    const { clock, cluster, control, user } = await controlling({
+      fault: ({ verb }) => (verb === 'apply' ? forbidden() : undefined),
+    });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    expect(cluster.get(owner).status).toEqual({ phase: 'Forbidden' });
+    control.fault = () => undefined;
+    clock.advance(4_999);
+    await settled();
+    expect(cluster.all(configMapKind)).toEqual([]);
+    clock.advance(1);
+    await settled();
+    expect(cluster.all(configMapKind)).toHaveLength(1);
+    expect(cluster.get(owner).status).toEqual({ phase: 'Made' });
   });
 
   test('names that are taken are told in the status, and nothing is written but that', async () => {
