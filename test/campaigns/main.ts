@@ -1,8 +1,12 @@
+import { answeringLatency } from './answering-latency.ts';
+import { malformedRequestsCampaign } from './malformed-requests.ts';
 import { operatorCrash } from './operator-crash.ts';
 import { seededBugs } from './seeded-bugs.ts';
 
 /** Long test programs that are no part of `npm test`. Each says whether it passed. */
 const campaigns: Record<string, (say: (line: string) => void) => Promise<boolean>> = {
+  'answering-latency': answeringLatency,
+  'malformed-requests': malformedRequestsCampaign,
   'operator-crash': operatorCrash,
   'seeded-bugs': seededBugs,
 };
