@@ -1,8 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
@@ -77,8 +76,9 @@ const settleMs = 15_000;
  */
 export async function crashCampaign(options: CampaignOptions): Promise<CampaignResult> {
   const cluster = await startCluster({ node: 'kwok' });
-  const folder = await mkdtemp(join(tmpdir(), 'modelyard-campaign-'));
   try {
+    // Goes with the cluster, also when this process is killed.
+    const folder = await mkdtemp(join(dirname(cluster.kubeconfig), 'campaign-'));
     await installCrds(cluster.kubectl);
     const client = new HttpClient(await connect({ path: cluster.kubeconfig }), { fieldManager: 'user' });
     const trace = new ClusterTrace(client);
@@ -95,7 +95,6 @@ export async function crashCampaign(options: CampaignOptions): Promise<CampaignR
     }
   } finally {
     await cluster.stop();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -50,7 +50,7 @@ export class OperatorProcess {
         ...['--disable-warning=ExperimentalWarning', '--import', redirect, 'operator/main.ts'],
         ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
       ],
-      { cwd: root, env: { ...process.env, MODELYARD_TEST_REPORTS: reports }, stdio: ['ignore', output, output] },
+      { cwd: root, env: { ...process.env, MODELYARD_TEST_REPORTS: reports }, stdio: ['pipe', output, output] },
     );
     this.#isWanted = true;
     this.#child = child;

@@ -102,7 +102,12 @@ export async function startNodeNetwork(supervisor: Supervisor, folder: string): 
 
   const cgroups = cgroupsOf(cgroup);
   // The kernel lets go of them a moment after the last process in them ended.
-  const removed = 'for try in {1..100}; do find "$@" -depth -type d -exec rmdir {} + && break; sleep 0.1; done';
+  const removed = `for try in {1..100}; do
+    find "$@" -depth -type d -exec rmdir {} +
+    left=; for path; do [ -e "$path" ] && left=1; done
+    [ "$left" ] || break
+    sleep 0.1
+  done`;
   await supervisor.atEnd(['bash', '-c', removed, 'bash', ...cgroups]);
   await run('mkdir', ['-p', ...cgroups]);
 

@@ -9,3 +9,6 @@ globalThis.fetch = (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input);
   return through(`${answering}?address=${url.hostname}`, init);
 };
+
+// The test process holds the other end: when it is gone, however that came about, nobody wants this process.
+process.stdin.resume().once('close', () => process.exit());
