@@ -17,7 +17,7 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-export const text = (status: number, body: string): Answer => ({
+const text = (status: number, body: string): Answer => ({
   status,
   contentType: 'text/plain; charset=utf-8',
   body: `${body}\n`,

@@ -5,7 +5,7 @@ import type { Refusal } from './definition.ts';
 import { controllerOf, refOf, type KubeObject } from './object.ts';
 
 /** On every object we apply: the hash of what was applied, which shows a field that we stopped setting. */
-export const appliedHashAnnotation = 'modelyard.dev/applied-hash';
+const appliedHashAnnotation = 'modelyard.dev/applied-hash';
 
 /** What is to be done about one desired object. */
 export type Verdict =

@@ -21,7 +21,7 @@ export interface Refusal {
 }
 
 /** A kind whose events make a controller look at some of its own keys again. */
-export interface Watch {
+interface Watch {
   kind: ResourceKind;
   /** Narrows what is listed and kept. */
   labelSelector?: string;

@@ -131,6 +131,22 @@ describe('holding the lease', () => {
     expect(() => one.check()).not.toThrow();
   });
 
+  test('the right to write counts from when a renewal was sent, not from its answer', async () => {
+    const { clock, control, leader } = electing();
+    let answered: () => void = () => undefined;
+    control.held = new Promise((resolve) => (answered = resolve));
+    const one = leader('one');
+    const acquired = one.acquire(never);
+    await settled();
+    clock.advance(4_000);
+    answered();
+    await acquired;
+    clock.advance(renewDeadlineMs - 4_001);
+    expect(() => one.check()).not.toThrow();
+    clock.advance(1);
+    expect(() => one.check()).toThrow(FencedError);
+  });
+
   test('renewals that fail end it after 10 s, which is before anybody else may begin', async () => {
     const { control, clock, hold, leader, pass } = electing();
     const one = leader('one');

@@ -12,6 +12,8 @@ import { settled, until } from './turns.ts';
 
 const leaseRef = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', name: 'l', namespace: 'n' };
 
+const child = { ...configMapKind, name: 'x-child', namespace: 'n' };
+
 /** One ConfigMap for each owner, its status, and an event. */
 const definition: Definition<KubeObject, { phase: string }> = {
   name: 'owners',
@@ -147,9 +149,38 @@ describe('the manager starts', () => {
   });
 });
 
+describe('the manager runs', () => {
+  test('and after a stall sends no write before the lease is renewed, and then makes up for it', async () => {
+    const { clock, cluster, control, start, trace } = await managing();
+    void start();
+    await until(() => trace.includes('create Event'));
+    await settled();
+    let answered: () => void = () => undefined;
+    control.held = new Promise((resolve) => (answered = resolve));
+    trace.splice(0);
+    clock.advance(11_000);
+    cluster.delete(child);
+    await settled();
+    expect(trace).toEqual(['replace Lease']);
+    answered();
+    await settled();
+    clock.advance(1_000);
+    await settled();
+    expect(cluster.get(child).data).toEqual({ a: '1' });
+  });
+});
+
 describe('the manager stops', () => {
   test('not ready at once, the key in hand finished, its event flushed, the lease released last', async () => {
-    const { control, get, holder, start, stop, trace } = await managing();
+    const { cluster, control, get, holder, start, stop, trace } = await managing((client) => ({
+      ...client,
+      create: async (object, options) => {
+        // As over HTTP: what takes a moment is cut short by the end.
+        await settled();
+        if (options?.signal?.aborted) throw unreachable();
+        return client.create(object, options);
+      },
+    }));
     let release: () => void = () => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const { fault } = control;
@@ -168,6 +199,7 @@ describe('the manager stops', () => {
     expect(await ended).toBe('stopped');
     expect(trace).toEqual(['applyStatus Owner', 'create Event', 'replace Lease']);
     expect(holder()).toBe('');
+    expect(cluster.all({ apiVersion: 'events.k8s.io/v1', kind: 'Event' })).toHaveLength(1);
     await expect(get('/livez')).rejects.toThrow();
   });
 
@@ -205,7 +237,7 @@ describe('the manager stops', () => {
     expect(cluster.get(leaseRef).spec).toEqual(spec);
     await expect(get('/livez')).rejects.toThrow();
     trace.splice(0);
-    cluster.delete({ ...configMapKind, name: 'x-child', namespace: 'n' });
+    cluster.delete(child);
     clock.advance(60_000);
     await settled();
     expect(trace).toEqual([]);
