@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSupervisor, type Supervisor } from '../support/supervisor.ts';
 import { binaries } from './binaries.ts';
-import { existingCluster } from './existing.ts';
 import { startControlPlane } from './control-plane.ts';
 import { existingCluster } from './existing.ts';
 import { startKwok } from './kwok.ts';

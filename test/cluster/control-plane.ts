@@ -35,11 +35,11 @@ export interface ControlPlane {
   kubeconfigFor(user: string, groups?: string[]): Promise<string>;
 }
 
-export const serviceCidr = '10.96.0.0/16';
+const serviceCidr = '10.96.0.0/16';
 const startMs = 120_000;
 
 /** The text of a kubeconfig with one context. */
-export function kubeconfigText(server: string, ca: string, identity: Identity): string {
+function kubeconfigText(server: string, ca: string, identity: Identity): string {
   const base64 = (pem: string) => Buffer.from(pem).toString('base64');
   return stringify({
     apiVersion: 'v1',

@@ -1,35 +1,35 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { binaries } from './binaries.ts';
 import type { Cluster } from './cluster.ts';
 import { ClusterError } from './errors.ts';
 import { kubectlFor } from './kubectl.ts';
 
-const run = promisify(execFile);
-
 /**
- * The cluster that a kubeconfig names, instead of one of our own. Images get onto its nodes by the command in
- * MODELYARD_TEST_LOAD_IMAGE, to which the path of an archive is added, such as `kind load image-archive`.
+ * The cluster that `kubeconfig` leads to. `loadCommand` makes the images of an archive, whose path is appended, known to its
+ * nodes, such as `kind load image-archive`.
  */
-export async function existingCluster(kubeconfig: string): Promise<Cluster> {
+export async function existingCluster(kubeconfig: string, loadCommand: string | undefined): Promise<Cluster> {
   const kubectl = kubectlFor((await binaries('control-plane')).path('kubectl'), kubeconfig);
   const { serverVersion } = JSON.parse(await kubectl(['version', '--output=json'])) as {
     serverVersion: { gitVersion: string };
   };
-  const missing = (what: string) => new ClusterError('NotReady', `${what} on an existing cluster; unset KUBECONFIG`);
   return {
     version: serverVersion.gitVersion,
+    isOurs: false,
     kubeconfig,
     kubectl,
-    kubeconfigFor: () => Promise.reject(missing('nobody can make users')),
     async loadImage(archive) {
-      const [command, ...args] = (process.env.MODELYARD_TEST_LOAD_IMAGE ?? '').split(' ').filter(Boolean);
-      if (command === undefined)
-        throw missing('set MODELYARD_TEST_LOAD_IMAGE to a command that loads an image archive, or nothing can be run');
-      await run(command, [...args, archive]);
+      if (loadCommand === undefined) {
+        throw new ClusterError(
+          'CommandFailed',
+          'set MODELYARD_LOAD_IMAGES to the command that loads an image archive into the cluster, such as "kind load image-archive"',
+        );
+      }
+      const child = spawn(`${loadCommand} "$0"`, [archive], { shell: '/bin/sh', stdio: 'inherit' });
+      const [code] = (await once(child, 'exit')) as [number | null];
+      if (code !== 0) throw new ClusterError('CommandFailed', `${loadCommand}: exit code ${code ?? 'none'}`);
     },
-    hostAddress: '127.0.0.1',
-    logs: '',
     stop: () => Promise.resolve(),
   };
 }

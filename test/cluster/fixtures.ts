@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import type { Kubectl } from './kubectl.ts';
 
-export const crdFolder = fileURLToPath(new URL('../../crds/', import.meta.url));
+const crdFolder = fileURLToPath(new URL('../../crds/', import.meta.url));
 
 /** Applies the CRDs and waits until the API server serves them. */
 export async function installCrds(kubectl: Kubectl): Promise<void> {

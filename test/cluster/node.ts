@@ -14,7 +14,7 @@ import type { NodeNetwork } from './node-network.ts';
 
 const run = promisify(execFile);
 
-export const nodeName = 'modelyard-node';
+const nodeName = 'modelyard-node';
 const pauseImage = 'modelyard.test/pause:1';
 const socket = '/run/containerd/containerd.sock';
 const readyMs = 180_000;

@@ -9,7 +9,7 @@ export const deployment = (spec: string, name = 'digits'): object => ({
 });
 const start = `model: { mlp: { hidden: [8] } }, data: { uri: pvc://data/digits.csv, label: digit }, loss: CrossEntropy`;
 const output = `output: { uri: s3://models/, modelName: digits }`;
-export const job = (spec: string, name = 'digits'): object => ({
+const job = (spec: string, name = 'digits'): object => ({
   apiVersion,
   kind: 'TrainingJob',
   metadata: { name },

@@ -23,7 +23,7 @@ type Ask<C = Command> = C extends Command ? Omit<C, 'id'> : never;
 /** What it answers, and the ends of processes as they happen. */
 export type Report = { id: number; pid?: number } | { exit: string; code: number | null; signal: string | null };
 
-export interface StartOptions {
+interface StartOptions {
   name: string;
   argv: string[];
   /** Where standard output and error are appended. */
