@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../lib/log.ts';
@@ -62,6 +63,7 @@ export class ModelChild {
     );
     this.#process = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
     this.#socket = this.#process.stdio[3] as Duplex;
+    this.#yieldToFront();
     this.exited = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(this.#end(`it could not be started: ${error.message}`)));
       this.#process.once('exit', (code, signal) =>
@@ -108,6 +110,17 @@ export class ModelChild {
 
   kill(): void {
     this.#process.kill('SIGKILL');
+  }
+
+  /** Probes, refusals and deadlines are answered first where both processes want the same core. */
+  #yieldToFront(): void {
+    const { pid } = this.#process;
+    if (pid === undefined) return;
+    try {
+      setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+    } catch (error) {
+      this.#log.debug({ err: error }, 'the model process keeps its priority');
+    }
   }
 
   #send(header: object, buffers: Uint8Array[]): void {
