@@ -69,7 +69,7 @@ export interface RemoteBody {
   version: string | undefined;
 }
 
-export type Source =
+type Source =
   /** On this machine already; `root` is what links may not leave. */
   { kind: 'local'; path: string; root: string } | { kind: 'file' | 'archive' | 'folder'; files: RemoteFile[] };
 
