@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
-import { credentialKeys, drainDelayMs, paths, servingEnv } from './contract.ts';
+import { credentialKeys, drainDelayMs, paths, servedTasks, servingEnv } from './contract.ts';
 import { ConfigurationError } from './errors.ts';
-import { taskNames } from './serving/tasks/index.ts';
 
 /** The serving process's configuration, checked. Durations in milliseconds. */
 export interface ServingConfig {
@@ -58,7 +57,7 @@ export function readServingConfig(environment: Environment): ServingConfig {
       /^sha256:[0-9a-f]{64}$/,
       'sha256: and 64 lower case hex digits',
     ),
-    task: read.oneOf(servingEnv.task, taskNames, 'Tensor'),
+    task: read.oneOf(servingEnv.task, servedTasks, 'Tensor'),
     batchMaxSize: read.whole(servingEnv.batchMaxSize, 1, 1024, 32),
     batchMaxDelayMs: read.whole(servingEnv.batchMaxDelayMs, 0, 3_600_000, 0),
     queueMaxLength: read.whole(servingEnv.queueMaxLength, 1, 100_000, 256),

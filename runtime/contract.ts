@@ -62,6 +62,16 @@ export const servingEnv = {
   allowFileUris: 'MODELYARD_ALLOW_FILE_URIS',
 } as const;
 
+/** Values of `spec.model.task` that this version serves. */
+export const servedTasks = ['Tensor', 'ImageClassification'] as const;
+
+export type ServedTask = (typeof servedTasks)[number];
+
+/** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
+export const servedSchemes = ['s3', 'http', 'https', 'pvc'] as const;
+
+export type ServedScheme = (typeof servedSchemes)[number];
+
 /** Keys of the Secret that `credentialsSecretRef` names, which are also the variables they arrive in. */
 export const credentialKeys = {
   s3: { required: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'], optional: ['AWS_SESSION_TOKEN'] },
@@ -106,6 +116,18 @@ export interface TensorSignature {
   shape: number[];
 }
 
+/**
+ * What the ModelDeployment's status holds of a model's inputs, and as much of its outputs. A list beyond any of these is
+ * left out of the report; the model serves all the same.
+ */
+export const tensorListLimits = {
+  tensors: 256,
+  nameLength: 256,
+  rank: 32,
+  /** Of the list as JSON, so that two of them fit into an answer that the operator reads. */
+  jsonBytes: 100_000,
+} as const;
+
 /** Why a model does not serve, in the words of a condition's reason. */
 export type FaultReason =
   | 'ModelNotFound'
@@ -143,7 +165,9 @@ export interface ServingReport {
     bytesDone?: number;
     /** Of a download, where the source says. */
     bytesTotal?: number;
+    /** Of a model that was loaded, where within `tensorListLimits`. */
     inputs?: TensorSignature[];
+    /** Like `inputs`. */
     outputs?: TensorSignature[];
     fault?: Fault;
   };

@@ -1,19 +1,23 @@
 import { Ajv } from 'ajv';
-import type { ServingReport } from '../../runtime/contract.ts';
+import { tensorListLimits, type ServingReport, type TensorSignature } from '../../runtime/contract.ts';
 
 const text = (maxLength: number): object => ({ type: 'string', maxLength });
 
 const tensors = {
   type: 'array',
-  maxItems: 256,
+  maxItems: tensorListLimits.tensors,
   items: {
     type: 'object',
     required: ['name', 'dataType', 'shape'],
     additionalProperties: false,
     properties: {
-      name: text(256),
+      name: text(tensorListLimits.nameLength),
       dataType: text(16),
-      shape: { type: 'array', maxItems: 32, items: { type: 'integer', minimum: -1, maximum: Number.MAX_SAFE_INTEGER } },
+      shape: {
+        type: 'array',
+        maxItems: tensorListLimits.rank,
+        items: { type: 'integer', minimum: -1, maximum: Number.MAX_SAFE_INTEGER },
+      },
     },
   },
 };
@@ -39,8 +43,9 @@ const schema = {
         digest: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' },
         bytesDone: bytes,
         bytesTotal: bytes,
-        inputs: tensors,
-        outputs: tensors,
+        // Judged on their own.
+        inputs: {},
+        outputs: {},
         fault: {
           type: 'object',
           required: ['reason', 'message', 'retrying'],
@@ -57,9 +62,14 @@ const schema = {
   },
 };
 
-const validate = new Ajv({ removeAdditional: true, strict: false }).compile<ServingReport>(schema);
+const ajv = new Ajv({ removeAdditional: true, strict: false });
+const validate = ajv.compile<ServingReport>(schema);
+const validateTensors = ajv.compile<TensorSignature[]>(tensors);
 
-/** What a pod said, without anything the schema does not know; undefined where it is no report. */
+/**
+ * What a pod said, without anything the schema does not know; undefined where it is no report. A list of tensors that
+ * the status cannot hold is dropped alone: all else of the model is true without it.
+ */
 export function parseReport(body: string): ServingReport | undefined {
   let value: unknown;
   try {
@@ -67,5 +77,8 @@ export function parseReport(body: string): ServingReport | undefined {
   } catch {
     return undefined;
   }
-  return validate(value) ? value : undefined;
+  if (!validate(value)) return undefined;
+  if (!validateTensors(value.model.inputs)) delete value.model.inputs;
+  if (!validateTensors(value.model.outputs)) delete value.model.outputs;
+  return value;
 }

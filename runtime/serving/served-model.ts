@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import type { ServingConfig } from '../config.ts';
-import type { Fault, ServingReport } from '../contract.ts';
+import { tensorListLimits, type Fault, type ServingReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
 import { checkInputs } from './check-inputs.ts';
 import { limits } from './limits.ts';
@@ -129,8 +129,9 @@ export class ServedModel {
         return;
       } catch (error) {
         if (this.#stopped()) return;
-        const fault = faultOf(error);
-        if (!fault) throw error;
+        const known = faultOf(error);
+        if (!known) log.error({ err: error }, 'a bug: an error of the model store that names no fault');
+        const fault = known ?? unknownFault;
         this.#change({ phase: 'Failed', fault });
         log.error({ fault }, 'the model cannot be had');
         if (!fault.retrying) return;
@@ -211,7 +212,7 @@ export class ServedModel {
         ready: ({ signature, batchable }, loadMs) => {
           this.#signature = signature;
           this.#broken = false;
-          this.#change({ phase: 'Ready', digest, inputs: signature.inputs, outputs: signature.outputs });
+          this.#change({ phase: 'Ready', digest, ...reportable(signature) });
           metrics.loadTime.set(labels, loadMs / 1000);
           metrics.ready.set(labels, 1);
           log.info({ digest, batchable, loadMs: Math.round(loadMs) }, 'the model is ready');
@@ -246,6 +247,29 @@ export class ServedModel {
     else if (state.phase === 'Draining') this.#state = { ...this.#state, phase: 'Draining' };
     else this.#state = { uri, ...state };
   }
+}
+
+/** Nothing of the error is shown: its message was written for us, not for who deploys models. */
+const unknownFault: Fault = {
+  reason: 'StorageUnavailable',
+  message:
+    'The model could not be read, for a reason that the runtime does not know. It goes on trying; the log of the pod ' +
+    'holds the error, which is a bug to report.',
+  retrying: true,
+};
+
+/** The lists of tensors that fit into a report. */
+function reportable({ inputs, outputs }: Signature): Pick<ServingReport['model'], 'inputs' | 'outputs'> {
+  return { ...(fits(inputs) && { inputs }), ...(fits(outputs) && { outputs }) };
+}
+
+function fits(tensors: Signature['inputs']): boolean {
+  const { tensors: count, nameLength, rank, jsonBytes } = tensorListLimits;
+  return (
+    tensors.length <= count &&
+    tensors.every(({ name, shape }) => name.length <= nameLength && shape.length <= rank) &&
+    Buffer.byteLength(JSON.stringify(tensors)) <= jsonBytes
+  );
 }
 
 /** The fault of an error that carries one, as the store's and the model's do. */

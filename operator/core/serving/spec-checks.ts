@@ -1,3 +1,4 @@
+import { servedSchemes, servedTasks } from '../../../runtime/contract.ts';
 import type { Check, Finding } from '../checks.ts';
 import { modelUri } from '../model-uri.ts';
 import type { ServingInputs, ServingObserved } from './observed.ts';
@@ -7,8 +8,7 @@ export interface SpecSubject {
   inputs: Pick<ServingInputs, 'allowFileUris'>;
 }
 
-const servedTasks: readonly string[] = ['Tensor', 'ImageClassification'];
-const servedSchemes: readonly string[] = ['s3', 'http', 'https', 'pvc'];
+const isOneOf = (names: readonly string[], name: string): boolean => names.includes(name);
 
 const refusal = (reason: string, message: string): Finding => ({ terminal: true, type: 'Warning', reason, message });
 
@@ -17,7 +17,7 @@ export const specChecks: readonly Check<SpecSubject>[] = [
   {
     name: 'the task is one that the runtime serves',
     find: ({ spec: { model } }) =>
-      servedTasks.includes(model.task)
+      isOneOf(servedTasks, model.task)
         ? undefined
         : refusal(
             'UnsupportedTask',
@@ -50,7 +50,7 @@ export const specChecks: readonly Check<SpecSubject>[] = [
     name: 'the scheme is one that the model store reads',
     find: ({ spec: { model } }) => {
       const { scheme } = modelUri(model.uri ?? '');
-      if (model.uri === undefined || scheme === 'file' || servedSchemes.includes(scheme)) return undefined;
+      if (model.uri === undefined || scheme === 'file' || isOneOf(servedSchemes, scheme)) return undefined;
       return refusal(
         'UnsupportedScheme',
         `spec.model.uri has the scheme ${scheme}, which this version does not read; use one of ${servedSchemes.join(', ')}`,

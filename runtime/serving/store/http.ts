@@ -1,6 +1,14 @@
 import { request, type Dispatcher } from 'undici';
 import { addressNotAllowed, denied, invalidModel, notFound, unavailable, type StoreError } from './errors.ts';
-import { isArchive, isModelFile, singleFile, type RemoteBody, type Scheme, type SourceContext } from './source.ts';
+import {
+  isArchive,
+  isModelFile,
+  quoted,
+  singleFile,
+  type RemoteBody,
+  type Scheme,
+  type SourceContext,
+} from './source.ts';
 
 /** `http://` and `https://`: one file or archive. */
 export const http: Scheme = async (context) => {
@@ -28,6 +36,11 @@ async function open(context: SourceContext, offset: number, version: string | un
   const { statusCode, headers, body } = answer;
   const etag = headerOf(headers.etag);
   const strong = etag?.startsWith('"') ? etag : undefined;
+  const encoding = headerOf(headers['content-encoding'])?.trim().toLowerCase() ?? '';
+  if ([200, 206].includes(statusCode) && !['', 'identity'].includes(encoding)) {
+    body.on('error', () => undefined).destroy();
+    throw encoded(context.shown, encoding);
+  }
   const length = wholeNumber(headerOf(headers['content-length']));
   if (statusCode === 200) return { stream: body, offset: 0, size: length, version: strong };
   if (statusCode === 206 && resumes) {
@@ -41,6 +54,13 @@ async function open(context: SourceContext, offset: number, version: string | un
   if (resumes && (statusCode === 206 || statusCode === 416)) return open(context, 0, undefined);
   throw refused(context.shown, statusCode);
 }
+
+/** Its bytes are not the file's, so neither would be their digest; ranges of it are those of another file. */
+const encoded = (shown: string, encoding: string): StoreError =>
+  unavailable(
+    `${shown}: the server answered with the content-encoding ${quoted(encoding)}, though the file as it is was asked for. ` +
+      'Turn compression of this path off on the server.',
+  );
 
 function refused(shown: string, status: number): StoreError {
   if (status === 401 || status === 403) {

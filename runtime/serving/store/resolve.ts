@@ -1,3 +1,4 @@
+import type { ServedScheme } from '../../contract.ts';
 import type { Resolve, ResolvedModel } from '../served-model.ts';
 import { openConnections } from './connections.ts';
 import { ContentChanged } from './download.ts';
@@ -9,13 +10,10 @@ import { pvc } from './pvc.ts';
 import { s3 } from './s3.ts';
 import { defaultLimits, type ResolveRequest, type Scheme } from './source.ts';
 
-const schemes: Readonly<Record<string, Scheme>> = {
-  'file:': file,
-  'http:': http,
-  'https:': http,
-  'pvc:': pvc,
-  's3:': s3,
-};
+/** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
+const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, http, https: http, pvc, s3 };
+
+const isKnown = (name: string): name is keyof typeof schemes => Object.hasOwn(schemes, name);
 
 /**
  * Gets what a model URI names onto this machine. Content with the digest that is asked for or pinned is taken from the
@@ -25,11 +23,11 @@ export async function resolveModel(request: ResolveRequest, hooks: Parameters<Re
   const limits = { ...defaultLimits, ...request.limits };
   const { storage } = request;
   const url = URL.canParse(request.uri) ? new URL(request.uri) : undefined;
-  const scheme = url && schemes[url.protocol];
-  if (!url || !scheme) {
-    const known = Object.keys(schemes).map((name) => name.slice(0, -1));
-    throw invalidModel(`The model URI's scheme is none of ${known.join(', ')}.`);
+  const name = url?.protocol.slice(0, -1) ?? '';
+  if (!url || !isKnown(name)) {
+    throw invalidModel(`The model URI's scheme is none of ${Object.keys(schemes).join(', ')}.`);
   }
+  const scheme = schemes[name];
   const shown = shownUri(url);
   hooks.onProgress({ phase: 'Resolving' });
   const connections = openConnections(storage.allowedCidrs, storage.ca, limits);

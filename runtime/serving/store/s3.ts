@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { paginateListObjectsV2, S3Client, S3ServiceException, GetObjectCommand } from '@aws-sdk/client-s3';
-import { denied, invalidModel, notFound, storeErrorIn, unavailable } from './errors.ts';
+import { denied, invalidModel, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import {
   isArchive,
   isModelFile,
@@ -15,6 +15,8 @@ import {
 
 interface Place {
   client: S3Client;
+  /** As messages name it. */
+  endpoint: string;
   bucket: string;
   shown: string;
   signal: AbortSignal;
@@ -22,9 +24,10 @@ interface Place {
 
 /** `s3://BUCKET/KEY` of a file or an archive, or `s3://BUCKET/PREFIX/` of a folder. */
 export const s3: Scheme = async (context) => {
-  const { url, shown, signal } = context;
+  const { url, shown, signal, storage } = context;
   const key = decodeURIComponent(url.pathname.slice(1));
-  const place: Place = { client: clientOf(context), bucket: url.hostname, shown, signal };
+  const endpoint = storage.s3Endpoint ?? 'Amazon S3';
+  const place: Place = { client: clientOf(context), endpoint, bucket: url.hostname, shown, signal };
   if (isModelFile(key) || isArchive(key)) {
     const file = await singleFile(key.split('/').at(-1) ?? key, opener(place, key));
     return { kind: isArchive(key) ? 'archive' : 'file', files: [file] };
@@ -129,7 +132,8 @@ async function list(place: Place, prefix: string, { limits }: SourceContext): Pr
 const statusOf = (error: unknown): number | undefined =>
   error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
 
-function translate(error: unknown, { bucket, shown, signal }: Place, key: string): unknown {
+/** A StoreError for whatever the client throws, which is no bug of ours: what it throws, the endpoint decides. */
+function translate(error: unknown, { bucket, endpoint, shown, signal }: Place, key: string): unknown {
   if (signal.aborted) return signal.reason;
   const own = storeErrorIn(error);
   if (own) return own;
@@ -143,5 +147,16 @@ function translate(error: unknown, { bucket, shown, signal }: Place, key: string
         'credentials Secret, and that they may read the bucket.',
     );
   }
-  return status === undefined ? error : unavailable(`${shown}: the server answered ${status} (${name}).`, error);
+  if (status !== undefined) return unavailable(`${shown}: the server answered ${status} (${name}).`, error);
+  return unavailable(
+    `${shown}: no answer of S3 came from ${endpoint} (${reasonOf(error)}). Check spec.model.storage.endpoint, and that ` +
+      'pods can reach it.',
+    error,
+  );
+}
+
+/** Short: a client's parser quotes what it could not read. */
+function reasonOf(error: unknown): string {
+  const message = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
+  return systemCode(error) ?? quoted(message).slice(1, -1);
 }

@@ -1,10 +1,11 @@
+import type { ServedTask } from '../../contract.ts';
 import { imageClassification } from './image-classification.ts';
 import type { Task } from './task.ts';
 import { tensor } from './tensor.ts';
 
-const tasks: readonly Task[] = [tensor, imageClassification];
+const tasks: Readonly<Record<ServedTask, Task>> = { Tensor: tensor, ImageClassification: imageClassification };
+
+const isServed = (name: string): name is ServedTask => Object.hasOwn(tasks, name);
 
 /** The task of that name, or undefined where this version serves none of it. */
-export const findTask = (name: string): Task | undefined => tasks.find((task) => task.name === name);
-
-export const taskNames: readonly string[] = tasks.map(({ name }) => name);
+export const findTask = (name: string): Task | undefined => (isServed(name) ? tasks[name] : undefined);

@@ -1,3 +1,4 @@
+import type { ServedTask } from '../../contract.ts';
 import type { RunRequest } from '../messages.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 
@@ -11,10 +12,13 @@ export interface PreparedTask {
   after(outputs: Tensor[], request: RunRequest): Tensor[];
 }
 
-/** One thing that models do. A new task is one file beside this one and one line in tasks/index.ts. */
+/**
+ * One thing that models do. A new task is one file beside this one, its name in `servedTasks` of runtime/contract.ts, and
+ * one line in tasks/index.ts.
+ */
 export interface Task {
   /** As `spec.model.task` names it. */
-  readonly name: string;
+  readonly name: ServedTask;
   /** Media types of the natural body of `POST /v2/models/NAME/predict`. */
   readonly bodyTypes: readonly string[];
   /** In the front process: a natural body as a request. It copies and measures; it never decodes media. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, symlink } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import type { Progress } from '../../../runtime/serving/served-model.ts';
 import { cuttingProxy, openWorkplace, serve, sha256, type Listening, type Workplace } from './workplace.ts';
 
@@ -123,6 +124,21 @@ describe('http URIs', () => {
     expect(await work.fault(`http://127.0.0.1:${first}/loop.onnx`, { limits: { cuts: 1 } })).toMatchObject({
       message: expect.stringContaining('redirects more than'),
     });
+  });
+
+  test('an encoded answer is refused, not kept as the model; identity is none', async () => {
+    let encoding = 'gzip';
+    const port = await start((_request, response) =>
+      response.writeHead(200, { 'content-encoding': encoding }).end(gzipSync('weights')),
+    );
+    const uri = `http://127.0.0.1:${port}/m.onnx`;
+    expect(await work.fault(uri)).toMatchObject({
+      reason: 'StorageUnavailable',
+      retrying: true,
+      message: expect.stringMatching(/"gzip".*Turn compression .* off/),
+    });
+    encoding = 'identity';
+    expect((await work.resolve(uri)).digest).toBe(sha256(gzipSync('weights')));
   });
 
   test.each([

@@ -3,9 +3,11 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { Document } from 'yaml';
+import { crds } from '../../../operator/api/crds.gen.ts';
 import { ReportPoller } from '../../../operator/controllers/reports.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
-import type { ServingReport } from '../../../runtime/contract.ts';
+import { tensorListLimits, type ServingReport, type TensorSignature } from '../../../runtime/contract.ts';
 
 const open: { server: Server; stop: AbortController; done: Promise<void> }[] = [];
 
@@ -135,11 +137,6 @@ describe('the poller', () => {
     ['no report', (_, response) => response.end('{"version":1}')],
     ["another pod's report", (_, response) => response.end(JSON.stringify(report('b')))],
     ['a digest that is none', (_, response) => response.end(JSON.stringify(report('a', { digest: 'sha256:x' })))],
-    [
-      'a name too long for the status',
-      (_, response) =>
-        response.end(JSON.stringify(report('a', { inputs: [{ name: 'x'.repeat(300), dataType: 'FP32', shape: [] }] }))),
-    ],
     ['too much', (_, response) => response.end(JSON.stringify({ ...report('a'), more: 'x'.repeat(400_000) }))],
     ['an error', (_, response) => response.writeHead(500).end(JSON.stringify(report('a')))],
     ['to go elsewhere', (_, response) => response.writeHead(302, { location: 'http://127.0.0.1:1/' }).end()],
@@ -157,6 +154,32 @@ describe('the poller', () => {
     const { poller } = await start([mine], (_, response) => response.end(JSON.stringify({ ...report('a'), extra: 1 })));
     await until(() => poller.get(mine) !== undefined);
     expect(poller.get(mine)).toEqual(report('a'));
+  });
+
+  const scalar: TensorSignature = { name: 'x', dataType: 'FP32', shape: [] };
+  test.each<[string, TensorSignature[]]>([
+    ['too many', Array.from({ length: tensorListLimits.tensors + 1 }, () => scalar)],
+    ['too long a name', [{ ...scalar, name: 'x'.repeat(tensorListLimits.nameLength + 1) }]],
+    ['too many dimensions', [{ ...scalar, shape: Array.from({ length: tensorListLimits.rank + 1 }, () => 1) }]],
+  ])('drops a list of tensors that the status cannot hold, and believes the rest: %s', async (_, inputs) => {
+    const mine = pod('a');
+    const digest = `sha256:${'a'.repeat(64)}`;
+    const { poller } = await start([mine], (__, response) =>
+      response.end(JSON.stringify(report('a', { phase: 'Ready', digest, inputs, outputs: [scalar] }))),
+    );
+    await until(() => poller.get(mine) !== undefined);
+    expect(poller.get(mine)).toEqual(report('a', { phase: 'Ready', digest, outputs: [scalar] }));
+  });
+
+  test('the limits of a list of tensors are those of the API', () => {
+    const api = new Document(crds.find(({ spec }) => spec.names.kind === 'ModelDeployment'));
+    const status = ['spec', 'versions', 0, 'schema', 'openAPIV3Schema', 'properties', 'status', 'properties'];
+    for (const list of ['inputs', 'outputs']) {
+      const at = (...path: string[]): unknown => api.getIn([...status, 'model', 'properties', list, ...path]);
+      expect(at('maxItems')).toBe(tensorListLimits.tensors);
+      expect(at('items', 'properties', 'name', 'maxLength')).toBe(tensorListLimits.nameLength);
+      expect(at('items', 'properties', 'shape', 'maxItems')).toBe(tensorListLimits.rank);
+    }
   });
 
   test('forgets a report when its pod no longer answers', async () => {
