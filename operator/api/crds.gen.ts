@@ -95,6 +95,10 @@ export const crds: readonly Crd[] = [
               {
                "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                "message": "must not hold a '..' segment"
+              },
+              {
+               "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+               "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
              ]
             },

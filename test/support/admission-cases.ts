@@ -62,6 +62,13 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment('{ model: { uri: pvc://models/../m.onnx } }'),
     deployment('{ model: { uri: pvc://models/a..b/m.onnx } }'),
   ],
+  ...['pvc://models/%zz/x.onnx', 's3://models/%2', 'http://models/100%', 'pvc://models/%2g/x.onnx'].map(
+    (faulty): [string, object, object] => [
+      'spec.model.uri: Invalid value: must follow each percent sign with two hexadecimal digits',
+      deployment(`{ model: { uri: '${faulty}' } }`),
+      deployment("{ model: { uri: 'pvc://models/100%25/%C3%a9.onnx' } }"),
+    ],
+  ),
   [
     'spec.serving.batching.maxDelay: Invalid value: must be a duration',
     deployment(`{ ${uri}, serving: { batching: { maxDelay: '2' } } }`),
