@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { KubeObject } from '../../operator/kube/object.ts';
@@ -100,12 +101,13 @@ export function containerEnv(
 async function writeFiles(folder: string, files: Record<string, string>): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
-    const draft = join(folder, `..${name}.draft`);
+    const draft = join(folder, `..${name}.${randomUUID()}`);
     await writeFile(draft, text, { mode: 0o600 });
     await rename(draft, join(folder, name));
   }
   for (const name of await readdir(folder)) {
-    if (!(name in files)) await rm(join(folder, name), { recursive: true, force: true });
+    // Names that begin with two dots are drafts, perhaps of a writer beside this one; no mirrored key has one.
+    if (!(name in files) && !name.startsWith('..')) await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

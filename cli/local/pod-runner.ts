@@ -62,6 +62,7 @@ export class PodRunner {
   #restarts = 0;
   #started = false;
   #ready = false;
+  #refreshed: Promise<void> = Promise.resolve();
   #conditions: PodCondition[] = [];
   /** Resolves when the process is gone and nothing of the pod is left. */
   readonly done: Promise<void>;
@@ -92,13 +93,19 @@ export class PodRunner {
     return this.done;
   }
 
-  /** Renews what mirrors ConfigMaps and Secrets. */
-  async refresh(): Promise<void> {
+  /** Renews what mirrors ConfigMaps and Secrets: one renewal after the other, so that the last one has the last word. */
+  refresh(): Promise<void> {
+    this.#refreshed = this.#refreshed.then(() => this.#refresh());
+    return this.#refreshed;
+  }
+
+  async #refresh(): Promise<void> {
     if (this.#address === '' || this.#stop.signal.aborted) return;
     const { folders, lookup } = this.#options;
     await refreshVolumes((this.#pod.spec as PodSpec).volumes ?? [], volumesFolder(this.#pod, folders), lookup).catch(
       (error: unknown) => {
-        if (!(error instanceof CliError)) throw error;
+        // The pod may have been stopped, and its folder removed, meanwhile.
+        if (!(error instanceof CliError) && !this.#stopped()) throw error;
       },
     );
   }
