@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createLog } from '../../lib/log.ts';
 import { createRegistry } from '../../lib/metrics.ts';
 import { readServingConfig } from '../../runtime/config.ts';
@@ -47,17 +46,22 @@ describe('the report', () => {
   test('an error that nobody foresaw is a fault that is tried again, logged with its stack, and not shown', async () => {
     const lines: string[] = [];
     let tries = 0;
+    const triedAgain = Promise.withResolvers<undefined>();
     const model = new ServedModel({
       config: readServingConfig({ [servingEnv.modelName]: 'm', [servingEnv.modelUri]: 's3://a/m.onnx' }),
       environment: {},
-      resolve: () => Promise.reject(new TypeError(`surprise ${(tries += 1)}`)),
+      resolve: () => {
+        tries += 1;
+        if (tries === 2) triedAgain.resolve(undefined);
+        return Promise.reject(new TypeError(`surprise ${tries}`));
+      },
       metrics: createServingMetrics(createRegistry({ ofProcess: false })),
       now: () => performance.now(),
       random: () => 0,
       log: createLog('test', 'error', { write: (line) => void lines.push(line) }),
     });
     const started = model.start();
-    while (tries < 2) await sleep(20);
+    await Promise.race([started, triedAgain.promise]);
     await model.stop();
     await started;
     expect(model.report.fault).toMatchObject({ reason: 'StorageUnavailable', retrying: true });
