@@ -1,15 +1,14 @@
 import type { DataType, TensorSignature } from '../contract.ts';
 import { invalid } from '../errors.ts';
 import { elementSize, isDataType, splitBytes } from '../../lib/tensor-codec.ts';
+import { limits } from './limits.ts';
 import { elementCount, type Tensor } from './tensor.ts';
-
-/** No tensor of a request may have more dimensions. */
-const maxRank = 32;
 
 /** The shape of a request's tensor, checked before anything is allocated for it. `path` names it in errors. */
 export function checkShape(value: unknown, path: string): number[] {
   if (!Array.isArray(value)) throw invalid(`${path}: must be an array of whole numbers`);
-  if (value.length > maxRank) throw invalid(`${path}: has ${value.length} dimensions; at most ${maxRank} are allowed`);
+  if (value.length > limits.rank)
+    throw invalid(`${path}: has ${value.length} dimensions; at most ${limits.rank} are allowed`);
   return value.map((dimension: unknown, index) => {
     if (typeof dimension !== 'number' || !Number.isSafeInteger(dimension) || dimension < 0) {
       throw invalid(`${path}[${index}]: must be a whole number of at least 0`);

@@ -1,6 +1,7 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { TensorSignature } from '../contract.ts';
 import { invalid } from '../errors.ts';
+import { limits } from './limits.ts';
 import type { Tensor } from './tensor.ts';
 
 /**
@@ -105,7 +106,11 @@ function readInput(message: Uint8Array): GrpcInput {
     const [field, type] = reader.tag();
     if (field === 1 && type === WireType.LengthDelimited) input.name = reader.string();
     else if (field === 2 && type === WireType.LengthDelimited) input.dataType = reader.string();
-    else if (field === 3) repeated(reader, type, WireType.Varint, () => input.shape.push(BigInt(reader.int64())));
+    else if (field === 3)
+      repeated(reader, type, WireType.Varint, () => {
+        if (input.shape.push(BigInt(reader.int64())) > limits.rank)
+          throw invalid(`inputs: a shape has more than ${limits.rank} dimensions`);
+      });
     else if (field === 5 && type === WireType.LengthDelimited) input.contents = readContents(reader.bytes());
     else reader.skip(type, field);
   }
@@ -145,7 +150,12 @@ function readContents(message: Uint8Array): GrpcContents {
     const elements = contents.get(name) ?? [];
     contents.set(name, elements);
     const [elementType, read] = readers[name];
-    repeated(reader, type, elementType, () => elements.push(read(reader)));
+    repeated(reader, type, elementType, () => {
+      if (elements.push(read(reader)) > limits.typedElements)
+        throw invalid(
+          `inputs: ${name} has more than ${limits.typedElements} elements; send them as raw_input_contents`,
+        );
+    });
   }
   return contents;
 }

@@ -1,4 +1,5 @@
-import { invalid } from '../errors.ts';
+import { invalid, RequestError } from '../errors.ts';
+import { limits } from './limits.ts';
 
 type Reviver = (key: string, value: unknown, context: { source?: string }) => unknown;
 
@@ -9,9 +10,10 @@ const longInteger = /(?<![.\d])\d{16,}(?![.\deE])/;
 
 /**
  * A request's JSON. Integers that a double cannot hold come as bigint, exactly; all others as number. Throws
- * RequestError for what is not UTF-8, not JSON, nested too deeply to be read, or names a prototype.
+ * RequestError for what is too large to be parsed at a stretch, not UTF-8, not JSON, nested too deeply, or names a prototype.
  */
 export function parseJson(body: Uint8Array, path = 'body'): unknown {
+  checkSize(body, path);
   const text = decodeUtf8(body, path);
   if (forbiddenKey.test(text)) throw invalid(`${path}: the key "__proto__" is not allowed`);
   try {
@@ -20,6 +22,22 @@ export function parseJson(body: Uint8Array, path = 'body'): unknown {
     const reason = error instanceof RangeError ? 'nested too deeply' : 'not valid JSON';
     throw invalid(`${path}: ${reason}${error instanceof SyntaxError ? position(error) : ''}`);
   }
+}
+
+const [openArray, openObject] = [0x5b, 0x7b];
+
+/** Keeps one request from holding up all others: brackets cost a parser far more than digits. */
+function checkSize(body: Uint8Array, path: string): void {
+  if (body.byteLength > limits.jsonBytes) {
+    throw new RequestError(
+      'TooLarge',
+      `${path}: at most ${limits.jsonBytes} bytes of JSON are allowed; send larger tensors as binary data`,
+    );
+  }
+  let containers = 0;
+  for (const byte of body) if (byte === openArray || byte === openObject) containers += 1;
+  if (containers > limits.jsonContainers)
+    throw invalid(`${path}: has more than ${limits.jsonContainers} arrays and objects; send tensors as flat arrays`);
 }
 
 function decodeUtf8(body: Uint8Array, path: string): string {

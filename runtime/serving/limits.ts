@@ -2,6 +2,16 @@
 export const limits = {
   /** Of one request, REST body or gRPC message. */
   requestBytes: 64 * 1024 * 1024,
+  /** Of the JSON of one request, which is parsed at a stretch; larger tensors go as binary data. */
+  jsonBytes: 8 * 1024 * 1024,
+  /** Objects and arrays in it. */
+  jsonContainers: 100_000,
+  /** Dimensions of a tensor. */
+  rank: 32,
+  /** Elements in the typed contents of one gRPC tensor; more go as raw contents. */
+  typedElements: 1_000_000,
+  /** Images of one request. */
+  images: 64,
   /** Of all requests that wait for the model. */
   queueBytes: 256 * 1024 * 1024,
   /** Of one gRPC answer; REST answers have none. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { TensorSignature } from '../../contract.ts';
 import { ModelFault, invalid } from '../../errors.ts';
 import { isRecord } from '../json.ts';
+import { limits } from '../limits.ts';
 import type { RunRequest } from '../messages.ts';
 import { joinBytes, splitBytes } from '../../../lib/tensor-codec.ts';
 import type { Signature, Tensor } from '../tensor.ts';
@@ -121,6 +122,7 @@ async function toPixels(
 ): Promise<RunRequest> {
   const images = splitBytes(inputs[0]?.data ?? new Uint8Array(0)) ?? [];
   if (images.length === 0) throw invalid('image: at least one is needed');
+  if (images.length > limits.images) throw invalid(`image: at most ${limits.images} images are allowed in one request`);
   const decoded = [];
   for (const image of images) decoded.push(await decode(image));
   const first = decoded[0];
