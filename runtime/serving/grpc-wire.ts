@@ -55,14 +55,18 @@ export function readInferRequest(message: Uint8Array): GrpcInferRequest {
     outputs: [],
     rawInputs: [],
   };
-  eachField(message, (field, reader) => {
+  const left: Left = { fields: limits.messageFields, elements: limits.typedElements };
+  const push = <T>(items: T[], item: T, name: string): void => {
+    if (items.push(item) > limits.messageItems) throw invalid(`${name}: at most ${limits.messageItems} are allowed`);
+  };
+  eachField(message, left, (field, reader) => {
     if (field === 1) request.modelName = reader.string();
     else if (field === 2) request.modelVersion = reader.string();
     else if (field === 3) request.id = reader.string();
-    else if (field === 4) readParameter(reader.bytes(), request.parameters);
-    else if (field === 5) request.inputs.push(readInput(reader.bytes()));
-    else if (field === 6) request.outputs.push(readOutput(reader.bytes()));
-    else if (field === 7) request.rawInputs.push(reader.bytes());
+    else if (field === 4) readParameter(reader.bytes(), left, request.parameters);
+    else if (field === 5) push(request.inputs, readInput(reader.bytes(), left), 'inputs');
+    else if (field === 6) push(request.outputs, readOutput(reader.bytes(), left), 'outputs');
+    else if (field === 7) push(request.rawInputs, reader.bytes(), 'raw_input_contents');
     else return false;
     return true;
   });
@@ -72,7 +76,7 @@ export function readInferRequest(message: Uint8Array): GrpcInferRequest {
 /** Name and version, which is all that the requests about a model hold. */
 export function readModelReference(message: Uint8Array): { name: string; version: string } {
   const reference = { name: '', version: '' };
-  eachField(message, (field, reader) => {
+  eachField(message, { fields: limits.messageFields, elements: 0 }, (field, reader) => {
     if (field === 1) reference.name = reader.string();
     else if (field === 2) reference.version = reader.string();
     else return false;
@@ -81,12 +85,23 @@ export function readModelReference(message: Uint8Array): { name: string; version
   return reference;
 }
 
+/** How much more of one message is read; what goes beyond is refused at once. */
+interface Left {
+  fields: number;
+  elements: number;
+}
+
+function nextField(reader: BinaryReader, left: Left): [field: number, type: WireType] {
+  if (--left.fields < 0) throw invalid(`the message has more than ${limits.messageFields} fields`);
+  return reader.tag();
+}
+
 /** Every field of those messages is length-delimited: whatever else comes is skipped. */
-function eachField(message: Uint8Array, read: (field: number, reader: BinaryReader) => boolean): void {
+function eachField(message: Uint8Array, left: Left, read: (field: number, reader: BinaryReader) => boolean): void {
   try {
     const reader = new BinaryReader(message, decodeStrictly);
     while (reader.pos < reader.len) {
-      const [field, type] = reader.tag();
+      const [field, type] = nextField(reader, left);
       if (type !== WireType.LengthDelimited || !read(field, reader)) reader.skip(type, field);
     }
   } catch (error) {
@@ -95,15 +110,17 @@ function eachField(message: Uint8Array, read: (field: number, reader: BinaryRead
   }
 }
 
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
 function decodeStrictly(bytes: Uint8Array): string {
-  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  return decoder.decode(bytes);
 }
 
-function readInput(message: Uint8Array): GrpcInput {
+function readInput(message: Uint8Array, left: Left): GrpcInput {
   const input: GrpcInput = { name: '', dataType: '', shape: [], contents: undefined };
   const reader = new BinaryReader(message, decodeStrictly);
   while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
+    const [field, type] = nextField(reader, left);
     if (field === 1 && type === WireType.LengthDelimited) input.name = reader.string();
     else if (field === 2 && type === WireType.LengthDelimited) input.dataType = reader.string();
     else if (field === 3)
@@ -111,15 +128,15 @@ function readInput(message: Uint8Array): GrpcInput {
         if (input.shape.push(BigInt(reader.int64())) > limits.rank)
           throw invalid(`inputs: a shape has more than ${limits.rank} dimensions`);
       });
-    else if (field === 5 && type === WireType.LengthDelimited) input.contents = readContents(reader.bytes());
+    else if (field === 5 && type === WireType.LengthDelimited) input.contents = readContents(reader.bytes(), left);
     else reader.skip(type, field);
   }
   return input;
 }
 
-function readOutput(message: Uint8Array): string {
+function readOutput(message: Uint8Array, left: Left): string {
   let name = '';
-  eachField(message, (field, reader) => {
+  eachField(message, left, (field, reader) => {
     if (field === 1) name = reader.string();
     return field === 1;
   });
@@ -137,27 +154,34 @@ const readers: Readonly<Record<ContentField, [WireType, (reader: BinaryReader) =
   bytes_contents: [WireType.LengthDelimited, (reader) => reader.bytes()],
 };
 
-function readContents(message: Uint8Array): GrpcContents {
+function readContents(message: Uint8Array, left: Left): GrpcContents {
   const contents: GrpcContents = new Map();
   const reader = new BinaryReader(message, decodeStrictly);
   while (reader.pos < reader.len) {
     const [field, type] = reader.tag();
     const name = contentFields[field - 1];
     if (name === undefined) {
+      countElement(left);
       reader.skip(type, field);
       continue;
     }
+    if (type === WireType.LengthDelimited && name !== 'bytes_contents') countElement(left);
     const elements = contents.get(name) ?? [];
     contents.set(name, elements);
     const [elementType, read] = readers[name];
     repeated(reader, type, elementType, () => {
-      if (elements.push(read(reader)) > limits.typedElements)
-        throw invalid(
-          `inputs: ${name} has more than ${limits.typedElements} elements; send them as raw_input_contents`,
-        );
+      countElement(left);
+      elements.push(read(reader));
     });
   }
   return contents;
+}
+
+function countElement(left: Left): void {
+  if (--left.elements < 0)
+    throw invalid(
+      `inputs: the contents have more than ${limits.typedElements} elements; send them as raw_input_contents`,
+    );
 }
 
 /** A repeated field comes packed or one element at a time. */
@@ -173,23 +197,24 @@ function repeated(reader: BinaryReader, type: WireType, elementType: WireType, r
   if (reader.pos !== end) throw invalid('the message is not valid protobuf');
 }
 
-function readParameter(message: Uint8Array, parameters: Map<string, Parameter>): void {
+function readParameter(message: Uint8Array, left: Left, parameters: Map<string, Parameter>): void {
   let key = '';
   let value: Parameter | undefined;
-  eachField(message, (field, reader) => {
+  eachField(message, left, (field, reader) => {
     if (field === 1) key = reader.string();
-    else if (field === 2) value = readParameterValue(reader.bytes());
+    else if (field === 2) value = readParameterValue(reader.bytes(), left);
     else return false;
     return true;
   });
   if (value !== undefined) parameters.set(key, value);
+  if (parameters.size > limits.messageItems) throw invalid(`parameters: at most ${limits.messageItems} are allowed`);
 }
 
-function readParameterValue(message: Uint8Array): Parameter | undefined {
+function readParameterValue(message: Uint8Array, left: Left): Parameter | undefined {
   let value: Parameter | undefined;
   const reader = new BinaryReader(message, decodeStrictly);
   while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
+    const [field, type] = nextField(reader, left);
     if (field === 1 && type === WireType.Varint) value = reader.bool();
     else if (field === 2 && type === WireType.Varint) value = BigInt(reader.int64());
     else if (field === 3 && type === WireType.LengthDelimited) value = reader.string();

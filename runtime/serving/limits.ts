@@ -8,10 +8,16 @@ export const limits = {
   jsonContainers: 100_000,
   /** Dimensions of a tensor. */
   rank: 32,
-  /** Elements in the typed contents of one gRPC tensor; more go as raw contents. */
+  /** Elements in the typed contents of one gRPC message, all tensors together; more go as raw contents. */
   typedElements: 1_000_000,
+  /** Inputs, outputs, parameters or raw contents, each, of one gRPC message. */
+  messageItems: 1_000,
+  /** Fields of one gRPC message besides the elements of typed contents. */
+  messageFields: 20_000,
   /** Images of one request. */
   images: 64,
+  /** Of what these images become for the model. */
+  imageTensorBytes: 256 * 1024 * 1024,
   /** Of all requests that wait for the model. */
   queueBytes: 256 * 1024 * 1024,
   /** Of one gRPC answer; REST answers have none. */

@@ -38,7 +38,8 @@ const firstPauseMs = 100;
 
 /**
  * Keeps one model process alive. It is started again after a crash, at once at first, then with growing pauses; after
- * three crashes in a minute only every 30 s, and the fault is reported.
+ * three crashes in a minute only every 30 s, and the fault is reported. One that was killed for a long run is started
+ * again at once, however often.
  */
 export class ModelProcess {
   readonly #options: ModelProcessOptions;
@@ -46,6 +47,8 @@ export class ModelProcess {
   #child: ModelChild | undefined;
   #ready = false;
   #crashes: number[] = [];
+  /** This life was ended by us, for a run that took too long: the request's fault, so no crash. */
+  #overran = false;
   #loop: Promise<void> | undefined;
 
   constructor(options: ModelProcessOptions) {
@@ -72,7 +75,9 @@ export class ModelProcess {
 
   /** Ends a run that takes too long, with its process; another is started. */
   kill(): void {
-    this.#child?.kill();
+    if (!this.#child) return;
+    this.#overran = true;
+    this.#child.kill();
   }
 
   async stop(): Promise<void> {
@@ -93,6 +98,10 @@ export class ModelProcess {
         this.#options.events.failed(fault);
         return;
       }
+      if (this.#overran && !fault) {
+        this.#options.events.down(undefined);
+        continue;
+      }
       const { pauseMs, broken } = this.#recordCrash();
       this.#options.events.down(fault ?? (broken ? crashFault(this.#crashes.length) : undefined));
       await sleep(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
@@ -104,6 +113,7 @@ export class ModelProcess {
     const { load, loadTimeoutMs, memoryKills, now, log, environment, events } = this.#options;
     const begin = now();
     const killsBefore = memoryKills();
+    this.#overran = false;
     events.phase('Loading');
     const child = new ModelChild(log, environment, (phase) => events.phase(phase));
     this.#child = child;
@@ -115,7 +125,7 @@ export class ModelProcess {
       events.ready(loaded, now() - begin);
       const cause = await child.exited;
       if (this.#stopped()) return undefined;
-      log.error({ cause }, 'the model process died');
+      log.error({ cause, overran: this.#overran }, 'the model process died');
       return memoryKills() > killsBefore ? memoryFault : undefined;
     } catch (error) {
       clearTimeout(timer);

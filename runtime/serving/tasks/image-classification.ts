@@ -123,25 +123,38 @@ async function toPixels(
   const images = splitBytes(inputs[0]?.data ?? new Uint8Array(0)) ?? [];
   if (images.length === 0) throw invalid('image: at least one is needed');
   if (images.length > limits.images) throw invalid(`image: at most ${limits.images} images are allowed in one request`);
-  const decoded = [];
-  for (const image of images) decoded.push(await decode(image));
-  const first = decoded[0];
-  if (!first) throw invalid('image: at least one is needed');
-  const { height, width } = preprocessing.crop ?? first;
-  const plane = height * width;
+  const { crop, resize } = preprocessing;
   const { channels, channelsFirst, name } = layout;
-  const data = new Float32Array(decoded.length * channels * plane);
-  decoded.forEach((pixels, index) => {
-    if (!preprocessing.crop && (pixels.height !== height || pixels.width !== width)) {
+  const fixed = crop ?? (resize && 'height' in resize ? resize : undefined);
+  if (fixed) checkTensorBytes(images.length, channels, fixed);
+  let [height, width, plane] = [0, 0, 0];
+  let data = new Float32Array(0);
+  for (const [index, image] of images.entries()) {
+    const pixels = await decode(image);
+    if (index === 0) {
+      ({ height, width } = crop ?? pixels);
+      plane = height * width;
+      checkTensorBytes(images.length, channels, { height, width });
+      data = new Float32Array(images.length * channels * plane);
+    }
+    if (!crop && (pixels.height !== height || pixels.width !== width)) {
       throw invalid(`image: the images of one request come out in different sizes; send them one by one`);
     }
     const base = index * channels * plane;
     placePixels(pixels, { height, width }, channels, preprocessing, (c, y, x, value) => {
       data[base + (channelsFirst ? c * plane + y * width + x : (y * width + x) * channels + c)] = value;
     });
-  });
-  const shape = channelsFirst ? [decoded.length, channels, height, width] : [decoded.length, height, width, channels];
+  }
+  const shape = channelsFirst ? [images.length, channels, height, width] : [images.length, height, width, channels];
   return { inputs: [{ name, dataType: 'FP32', shape, data: new Uint8Array(data.buffer) }], outputs: [output] };
+}
+
+function checkTensorBytes(images: number, channels: number, size: { height: number; width: number }): void {
+  const bytes = images * channels * size.height * size.width * Float32Array.BYTES_PER_ELEMENT;
+  if (bytes > limits.imageTensorBytes)
+    throw invalid(
+      `image: ${images} images of ${size.height} by ${size.width} pixels take ${bytes} bytes; at most ${limits.imageTensorBytes} are allowed, so send fewer in one request`,
+    );
 }
 
 function rank(scores: Tensor | undefined, labels: (index: number) => string): Tensor[] {
