@@ -10,7 +10,7 @@ const zones = [
   { target: './operator', from: './cli/**', message: 'nothing imports cli' },
   {
     target: './operator',
-    from: './runtime/!(contract.ts)',
+    from: './runtime/!(contract|training-contract).ts',
     message: 'the operator knows the runtime only by its contract',
   },
   { target: './operator', from: './runtime/*/**', message: 'the operator knows the runtime only by its contract' },
