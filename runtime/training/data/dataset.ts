@@ -1,0 +1,38 @@
+import type { DataInput, LabelSpec } from '../training-graph.ts';
+
+export type SplitName = 'train' | 'validation' | 'test';
+
+/** Rows of a batch as the graph takes them, row-major. */
+export interface Rows {
+  count: number;
+  /** By the name of the model's input. */
+  inputs: Map<string, { data: Float32Array | BigInt64Array | Int32Array; shape: number[] }>;
+  labels: { data: BigInt64Array | Float32Array; shape: number[] };
+}
+
+/**
+ * The samples of a job, on this machine's disk, of any size: rows are read when they are asked for. The same URI, spec and seed give
+ * the same dataset everywhere.
+ */
+export interface Dataset {
+  /** `sha256:HEX` of the files it was read from. */
+  digest: string;
+  /** Good rows. */
+  rows: number;
+  badRows: number;
+  /** What a row holds, for building a model and for checking one: name `features` (or `image`), shape with -1 first. */
+  features: DataInput;
+  label: LabelSpec;
+  /** Class names in the order of their numbers, where the labels are classes. */
+  classes: string[] | undefined;
+  /** Rows of each split. */
+  split: Record<SplitName, number>;
+  /**
+   * Rows at positions from `from` to below `to` of a split. Positions of `train` are in the order of that epoch; the
+   * other splits have one order.
+   *
+   * @param inputName the name of the model's data input
+   */
+  read(split: SplitName, epoch: number, from: number, to: number, inputName: string): Promise<Rows>;
+  close(): Promise<void>;
+}
