@@ -4,7 +4,8 @@ import tseslint from 'typescript-eslint';
 
 /**
  * The dependency rule of docs/architecture.md: each folder names the folders it must not reach.
- * core → api, runtime/contract; controllers → core, kube; kube → lib; cli → controllers, kube, api; runtime → lib.
+ * core → api, runtime/contract; controllers → core, kube; kube → lib; cli → controllers, kube, api; runtime → lib;
+ * runtime/serving, runtime/training → runtime/store.
  */
 const zones = [
   { target: './operator', from: './cli/**', message: 'nothing imports cli' },
@@ -31,9 +32,14 @@ const zones = [
   },
   { target: './operator/api', from: './operator/kube/!(object).ts', message: 'operator/api holds types and admission' },
   { target: './runtime', from: './{operator,cli,client}/**', message: 'the runtime stands alone' },
+  {
+    target: './runtime/store',
+    from: './runtime/{serving,training}/**',
+    message: 'the store knows neither serving nor training',
+  },
   { target: './client', from: './{operator,cli}/**', message: 'the client stands alone' },
   { target: './client', from: './runtime/!(contract.ts)', message: 'the client stands alone' },
-  { target: './client', from: './runtime/serving/**', message: 'the client stands alone' },
+  { target: './client', from: './runtime/{serving,store,training}/**', message: 'the client stands alone' },
   { target: './lib', from: './{operator,runtime,cli,client}/**', message: 'lib is what the others share' },
   { target: './{operator,runtime,client,lib}', from: './**/main.ts', message: 'nothing imports a main' },
 ];

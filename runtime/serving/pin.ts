@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import type { ServingConfig } from '../config.ts';
 import { pinFile } from '../contract.ts';
+import { resolveModel } from '../store/resolve.ts';
 import { isRecord } from './json.ts';
 import type { Resolve } from './served-model.ts';
-import { resolveModel } from './store/resolve.ts';
 
 /** The digest that another replica loaded from this URI; undefined where none is pinned. Never throws. */
 async function readPin(pinDir: string, uri: string, log: Log): Promise<string | undefined> {

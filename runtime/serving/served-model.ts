@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { ServingConfig } from '../config.ts';
 import { tensorListLimits, type Fault, type ServingReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
+import type { ResolvedModel, StoreHooks } from '../store/request.ts';
 import { checkInputs } from './check-inputs.ts';
 import { limits } from './limits.ts';
 import { memoryKills } from './memory-kills.ts';
@@ -14,27 +15,8 @@ import { findTask } from './tasks/index.ts';
 import type { Task } from './tasks/task.ts';
 import type { Signature, Tensor } from './tensor.ts';
 
-/** Content of a model on this machine. */
-export interface ResolvedModel {
-  /** The .onnx or .ort file. */
-  modelPath: string;
-  directory: string;
-  /** `sha256:HEX`. */
-  digest: string;
-}
-
-export interface Progress {
-  phase: 'Resolving' | 'Downloading';
-  bytesDone?: number;
-  bytesTotal?: number;
-}
-
 /** Gets the model's content. Rejects with an error that carries a `fault`. */
-export type Resolve = (hooks: {
-  onProgress(progress: Progress): void;
-  signal: AbortSignal;
-  log: Log;
-}) => Promise<ResolvedModel>;
+export type Resolve = (hooks: StoreHooks) => Promise<ResolvedModel>;
 
 export interface ServedModelOptions {
   config: ServingConfig;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseRanges, refusal } from '../../../runtime/serving/store/addresses.ts';
+import { parseRanges, refusal } from '../../../runtime/store/addresses.ts';
 
 const everything = parseRanges(['0.0.0.0/0', '::/0']);
 

@@ -4,7 +4,7 @@ import { readFile, symlink } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Progress } from '../../../runtime/serving/served-model.ts';
+import type { Progress } from '../../../runtime/store/request.ts';
 import { cuttingProxy, openWorkplace, serve, sha256, type Listening, type Workplace } from './workplace.ts';
 
 let work: Workplace;

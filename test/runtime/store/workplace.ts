@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createLog } from '../../../lib/log.ts';
 import type { Fault } from '../../../runtime/contract.ts';
-import type { Progress, ResolvedModel } from '../../../runtime/serving/served-model.ts';
-import { StoreError } from '../../../runtime/serving/store/errors.ts';
-import { resolveModel } from '../../../runtime/serving/store/resolve.ts';
-import type { ResolveRequest } from '../../../runtime/serving/store/source.ts';
+import { StoreError } from '../../../runtime/store/errors.ts';
+import type { Progress, ResolvedModel, ResolveRequest } from '../../../runtime/store/request.ts';
+import { resolveModel } from '../../../runtime/store/resolve.ts';
 
 export const sha256 = (content: Uint8Array | string): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import type { ResolvedModel } from '../served-model.ts';
 import { invalidModel, notFound, systemCode } from './errors.ts';
+import type { ResolvedModel } from './request.ts';
 import { isModelFile, pathProblem, quoted, type StoreLimits } from './source.ts';
 
 /** `sha256:HEX` of a file, read as a stream. */

@@ -1,5 +1,4 @@
-import type { ServedScheme } from '../../contract.ts';
-import type { Resolve, ResolvedModel } from '../served-model.ts';
+import type { ServedScheme } from '../contract.ts';
 import { openConnections } from './connections.ts';
 import { ContentChanged } from './download.ts';
 import { denied, invalidModel, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
@@ -7,8 +6,9 @@ import { file } from './file.ts';
 import { http } from './http.ts';
 import { fromCache, fromDisk, fromRemote, type Work } from './obtain.ts';
 import { pvc } from './pvc.ts';
+import type { ResolvedModel, ResolveRequest, StoreHooks } from './request.ts';
 import { s3 } from './s3.ts';
-import { defaultLimits, type ResolveRequest, type Scheme } from './source.ts';
+import { defaultLimits, type Scheme } from './source.ts';
 
 /** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
 const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, http, https: http, pvc, s3 };
@@ -19,7 +19,7 @@ const isKnown = (name: string): name is keyof typeof schemes => Object.hasOwn(sc
  * Gets what a model URI names onto this machine. Content with the digest that is asked for or pinned is taken from the
  * cache without a look at its source. Rejects with StoreError, or with the signal's reason.
  */
-export async function resolveModel(request: ResolveRequest, hooks: Parameters<Resolve>[0]): Promise<ResolvedModel> {
+export async function resolveModel(request: ResolveRequest, hooks: StoreHooks): Promise<ResolvedModel> {
   const limits = { ...defaultLimits, ...request.limits };
   const { storage } = request;
   const url = URL.canParse(request.uri) ? new URL(request.uri) : undefined;

@@ -1,4 +1,4 @@
-import type { Fault } from '../../contract.ts';
+import type { Fault } from '../contract.ts';
 
 /** Why a model's content cannot be had. The message names the URI, never a path of the container or a credential. */
 export class StoreError extends Error {

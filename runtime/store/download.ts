@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Log } from '../../../lib/log.ts';
+import type { Log } from '../../lib/log.ts';
 import { StoreError, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import type { RemoteFile, StoreLimits } from './source.ts';
 

@@ -1,16 +1,6 @@
 import type { Readable } from 'node:stream';
-import type { StorageConfig } from '../../config.ts';
+import type { StorageConfig } from '../config.ts';
 import type { Connections } from './connections.ts';
-
-export interface ResolveRequest {
-  uri: string;
-  /** `sha256:HEX` that the deployment asks for: anything else is refused. */
-  digest: string | undefined;
-  /** `sha256:HEX` of what another replica loaded from this URI. */
-  pinnedDigest: string | undefined;
-  storage: StorageConfig;
-  limits?: Partial<StoreLimits>;
-}
 
 export interface StoreLimits {
   /** Of a folder, a prefix or an archive. */

@@ -1,16 +1,16 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Resolve, ResolvedModel } from '../served-model.ts';
 import { unpack } from './archive.ts';
 import { claim, contentFolder, exists, partialKey, publish, release, touch, type Kind } from './cache.ts';
 import { download } from './download.ts';
 import { invalidModel, StoreError, storeErrorIn } from './errors.ts';
 import { fileDigest, folderDigest, listFolder, pickModel, requireInside } from './folder.ts';
-import { isArchive, isModelFile, type RemoteFile, type ResolveRequest, type SourceContext } from './source.ts';
+import type { ResolvedModel, ResolveRequest, StoreHooks } from './request.ts';
+import { isArchive, isModelFile, type RemoteFile, type SourceContext } from './source.ts';
 
 export interface Work extends SourceContext {
   request: ResolveRequest;
-  hooks: Parameters<Resolve>[0];
+  hooks: StoreHooks;
 }
 
 const progressStepBytes = 1024 * 1024;
