@@ -1,5 +1,6 @@
 /**
- * `npm run generate`: crds/*.yaml → operator/api/*.gen.ts, docs/api.md, charts/modelyard/files/crds/.
+ * `npm run generate`: crds/*.yaml → operator/api/*.gen.ts, docs/api.md, charts/modelyard/files/crds/;
+ * runtime/proto/onnx.proto → runtime/onnx/onnx.gen.ts.
  * `--check FOLDER` generates into FOLDER, compares with the tree, changes nothing and exits 1 on a difference.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Crd } from '../operator/api/schema.ts';
 import { crdProblems } from './generate/check-crd.ts';
+import { messagesOf } from './generate/messages.ts';
 import { referenceOf } from './generate/reference.ts';
 import { typesOf } from './generate/types.ts';
 
@@ -50,7 +52,7 @@ function definitionsModule(crds: readonly Crd[]): string {
 }
 
 /** Path → text, the same for the same input. */
-async function outputs(all: readonly Source[]): Promise<Map<string, string>> {
+async function outputs(root: string, all: readonly Source[]): Promise<Map<string, string>> {
   const crds = all.map(({ crd }) => crd);
   const files = new Map<string, string>();
   for (const { file, crd, expanded } of all) {
@@ -59,6 +61,7 @@ async function outputs(all: readonly Source[]): Promise<Map<string, string>> {
   }
   files.set('operator/api/crds.gen.ts', definitionsModule(crds));
   files.set('docs/api.md', referenceOf(crds));
+  files.set('runtime/onnx/onnx.gen.ts', messagesOf(root, 'runtime/proto', 'onnx.proto'));
   return files;
 }
 
@@ -79,7 +82,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const problem of problems) console.error(problem);
   if (problems.length > 0) return 1;
 
-  const files = await outputs(all);
+  const files = await outputs(root, all);
   const [mode, folder] = args;
   if (mode !== '--check') {
     write(root, files);
@@ -88,7 +91,7 @@ async function main(args: readonly string[]): Promise<number> {
   if (folder === undefined) throw new Error('usage: generate.ts [--check FOLDER]');
   write(folder, files);
   const stale = [...files].filter(([file, text]) => differs(root, file, text)).map(([file]) => file);
-  for (const file of stale) console.error(`${file} is not what crds/ gives; run npm run generate`);
+  for (const file of stale) console.error(`${file} is not what its source gives; run npm run generate`);
   return stale.length === 0 ? 0 : 1;
 }
 
