@@ -1,4 +1,5 @@
 import type { Fault } from './contract.ts';
+import type { TrainingFault } from './training-contract.ts';
 
 /** What became of a request that has no answer. REST and gRPC each map these to their own status. */
 export type RequestErrorCode =
@@ -38,6 +39,19 @@ export class ModelFault extends Error {
 
   constructor(fault: Fault) {
     super(fault.message);
+    this.fault = fault;
+  }
+}
+
+/** Why a job does not go on; travels to the operator in the report, or as the outcome. */
+export class TrainingFailure extends Error {
+  override readonly name = 'TrainingFailure';
+  readonly code: TrainingFault['reason'];
+  readonly fault: TrainingFault;
+
+  constructor(fault: TrainingFault) {
+    super(fault.message);
+    this.code = fault.reason;
     this.fault = fault;
   }
 }
