@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
 import { credentialKeys, drainDelayMs, paths, servedTasks, servingEnv } from './contract.ts';
-import { ConfigurationError } from './errors.ts';
+import { EnvironmentReader, type Environment } from './environment.ts';
+import { locationPrefixes, type Location, type LocationName } from './training-contract.ts';
 
 /** The serving process's configuration, checked. Durations in milliseconds. */
 export interface ServingConfig {
@@ -23,28 +24,35 @@ export interface ServingConfig {
   /** Where to listen. */
   host: string;
   logLevel: LogLevel;
+  pinDir: string;
   storage: StorageConfig;
 }
 
-export interface StorageConfig {
+/** What holds for every place that a process reads or writes. */
+export interface SharedStorage {
+  allowedCidrs: string[];
+  cacheDir: string;
+  volumesDir: string;
+  allowFileUris: boolean;
+}
+
+export interface StorageConfig extends SharedStorage {
   s3Endpoint: string | undefined;
   s3Region: string | undefined;
   /** PEM. */
   ca: string | undefined;
-  allowedCidrs: string[];
-  cacheDir: string;
-  volumesDir: string;
-  pinDir: string;
-  allowFileUris: boolean;
   /** The variables of `credentialKeys` that are set. */
   credentials: Record<string, string>;
 }
 
-type Environment = Readonly<Record<string, string | undefined>>;
+const credentialVariables = Object.values(credentialKeys).flatMap(({ required, optional }) => [
+  ...required,
+  ...optional,
+]);
 
 /** Throws ConfigurationError that names the variable and the cure. */
 export function readServingConfig(environment: Environment): ServingConfig {
-  const read = new Reader(environment);
+  const read = new EnvironmentReader(environment);
   return {
     modelName: read.matching(
       servingEnv.modelName,
@@ -69,7 +77,9 @@ export function readServingConfig(environment: Environment): ServingConfig {
     podName: read.optional(servingEnv.podName) ?? 'local',
     host: listenHost(read.optional(servingEnv.podIp)),
     logLevel: read.oneOf(servingEnv.logLevel, logLevels, 'info'),
+    pinDir: read.optional(servingEnv.pinDir) ?? paths.pin,
     storage: {
+      ...readSharedStorage(environment),
       s3Endpoint: read.optionalMatching(
         servingEnv.s3Endpoint,
         /^https?:\/\/[^\s/@]+\/?$/,
@@ -77,17 +87,37 @@ export function readServingConfig(environment: Environment): ServingConfig {
       ),
       s3Region: read.optional(servingEnv.s3Region),
       ca: read.optional(servingEnv.storageCa),
-      allowedCidrs: (read.optional(servingEnv.storageAllowedCidrs) ?? '')
-        .split(',')
-        .flatMap((cidr) => cidr.trim() || []),
-      cacheDir: read.optional(servingEnv.cacheDir) ?? paths.cache,
-      volumesDir: read.optional(servingEnv.volumesDir) ?? paths.volumes,
-      pinDir: read.optional(servingEnv.pinDir) ?? paths.pin,
-      allowFileUris: read.boolean(servingEnv.allowFileUris, false),
-      credentials: read.present(
-        Object.values(credentialKeys).flatMap(({ required, optional }) => [...required, ...optional]),
-      ),
+      credentials: read.present(credentialVariables),
     },
+  };
+}
+
+/** Throws ConfigurationError that names the variable and the cure. */
+export function readSharedStorage(environment: Environment): SharedStorage {
+  const read = new EnvironmentReader(environment);
+  return {
+    allowedCidrs: (read.optional(servingEnv.storageAllowedCidrs) ?? '').split(',').flatMap((cidr) => cidr.trim() || []),
+    cacheDir: read.optional(servingEnv.cacheDir) ?? paths.cache,
+    volumesDir: read.optional(servingEnv.volumesDir) ?? paths.volumes,
+    allowFileUris: read.boolean(servingEnv.allowFileUris, false),
+  };
+}
+
+/** How to reach one place of a job: its credentials and CA are in variables with the prefix of its name. */
+export function storageOf(
+  environment: Environment,
+  name: LocationName,
+  { endpoint, region }: Pick<Location, 'endpoint' | 'region'>,
+  shared: SharedStorage,
+): StorageConfig {
+  const read = new EnvironmentReader(environment);
+  const prefix = locationPrefixes[name];
+  return {
+    ...shared,
+    s3Endpoint: endpoint,
+    s3Region: region,
+    ca: read.optional(prefix + servingEnv.storageCa),
+    credentials: read.present(credentialVariables, prefix),
   };
 }
 
@@ -100,63 +130,3 @@ function listenHost(podIp: string | undefined): string {
   if (podIp.startsWith('127.')) return podIp;
   return podIp.includes(':') ? '::' : '0.0.0.0';
 }
-
-class Reader {
-  readonly #environment: Environment;
-
-  constructor(environment: Environment) {
-    this.#environment = environment;
-  }
-
-  /** Empty counts as absent, as Kubernetes has it for variables without a value. */
-  optional(name: string): string | undefined {
-    const value = this.#environment[name];
-    return value === '' ? undefined : value;
-  }
-
-  present(names: readonly string[]): Record<string, string> {
-    return Object.fromEntries(
-      names.flatMap((name) => {
-        const value = this.optional(name);
-        return value === undefined ? [] : [[name, value]];
-      }),
-    );
-  }
-
-  optionalMatching(name: string, pattern: RegExp, what: string): string | undefined {
-    const value = this.optional(name);
-    if (value !== undefined && !pattern.test(value))
-      throw new ConfigurationError(`${name} is ${shown(value)}; set it to ${what}`);
-    return value;
-  }
-
-  matching(name: string, pattern: RegExp, what: string): string {
-    const value = this.optionalMatching(name, pattern, what);
-    if (value === undefined) throw new ConfigurationError(`${name} is not set; set it to ${what}`);
-    return value;
-  }
-
-  whole(name: string, low: number, high: number, fallback: number): number {
-    const value = this.optional(name);
-    if (value === undefined) return fallback;
-    const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
-    if (!(number >= low && number <= high)) {
-      throw new ConfigurationError(`${name} is ${shown(value)}; set it to a whole number from ${low} to ${high}`);
-    }
-    return number;
-  }
-
-  boolean(name: string, fallback: boolean): boolean {
-    return this.oneOf(name, ['true', 'false'] as const, fallback ? 'true' : 'false') === 'true';
-  }
-
-  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
-    const value = this.optional(name) ?? fallback;
-    const found = allowed.find((candidate) => candidate === value);
-    if (found === undefined)
-      throw new ConfigurationError(`${name} is ${shown(value)}; set it to one of ${allowed.join(', ')}`);
-    return found;
-  }
-}
-
-const shown = (value: string): string => JSON.stringify(value.slice(0, 200));

@@ -24,9 +24,9 @@ async function readPin(pinDir: string, uri: string, log: Log): Promise<string | 
 }
 
 /** Gets the configured model from the store. The pin is read at every try, as the kubelet renews it at any time. */
-export function resolverOf({ modelUri, modelDigest, storage }: ServingConfig): Resolve {
+export function resolverOf({ modelUri, modelDigest, pinDir, storage }: ServingConfig): Resolve {
   return async (hooks) => {
-    const pinnedDigest = await readPin(storage.pinDir, modelUri, hooks.log);
+    const pinnedDigest = await readPin(pinDir, modelUri, hooks.log);
     return resolveModel({ uri: modelUri, digest: modelDigest, pinnedDigest, storage }, hooks);
   };
 }

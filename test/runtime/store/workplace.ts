@@ -50,7 +50,6 @@ export async function openWorkplace(): Promise<Workplace> {
           allowedCidrs: ['127.0.0.0/8'],
           cacheDir,
           volumesDir,
-          pinDir: folder,
           allowFileUris: true,
           credentials: {},
           ...storage,
