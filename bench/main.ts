@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: runs one benchmark, prints a table of ratios and writes bench/results/NAME.json. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { operator } from './operator.ts';
 import { serving } from './serving.ts';
 
 /** One line of a table: a figure of ours beside the figure it is measured against, in the same run on the same cores. */
@@ -13,7 +14,7 @@ export interface Row {
   referenceName: string;
 }
 
-const benches: Record<string, () => Promise<Row[]>> = { serving };
+const benches: Record<string, () => Promise<Row[]>> = { operator, serving };
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
 

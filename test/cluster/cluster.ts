@@ -15,6 +15,8 @@ export interface ClusterOptions {
   node: 'none' | 'kwok' | 'containerd';
   /** Extended resources of KWOK's node, such as `{ 'nvidia.com/gpu': '4' }`. */
   extended?: Record<string, string>;
+  /** See `ControlPlaneOptions`. */
+  managerLimits?: { qps: number; burst: number };
 }
 
 export interface Cluster {
@@ -51,7 +53,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
 }
 
 async function start(
-  { node, extended = {} }: ClusterOptions,
+  { node, extended = {}, managerLimits }: ClusterOptions,
   folder: string,
   supervisor: Supervisor,
 ): Promise<Cluster> {
@@ -66,6 +68,7 @@ async function start(
     folder,
     address,
     ...(network === undefined ? {} : { podCidr: network.podCidr }),
+    ...(managerLimits === undefined ? {} : { managerLimits }),
   });
   const kubectl = kubectlFor(tools.path('kubectl'), plane.kubeconfig);
   const parts = { supervisor, binaries: tools, folder, plane, kubectl };

@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   address: string;
   /** Where pods get addresses from: given when a node with a network of its own follows. */
   podCidr?: string;
+  /** Instead of limits so high that they never matter: the requests per second and at once of kube-controller-manager. */
+  managerLimits?: { qps: number; burst: number };
 }
 
 export interface ControlPlane {
@@ -58,7 +60,7 @@ function kubeconfigText(server: string, ca: string, identity: Identity): string 
 
 /** Starts etcd, kube-apiserver, kube-controller-manager and kube-scheduler; none needs root. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const { supervisor, folder, address, podCidr } = options;
+  const { supervisor, folder, address, podCidr, managerLimits = { qps: 500, burst: 1_000 } } = options;
   const logs = join(folder, 'logs');
   mkdirSync(logs, { recursive: true });
   const authority = await certificateAuthority(new Date());
@@ -150,8 +152,8 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     'cluster-signing-cert-file': caFile,
     'cluster-signing-key-file': file('ca.key', authority.key),
     'service-cluster-ip-range': serviceCidr,
-    'kube-api-qps': 500,
-    'kube-api-burst': 1000,
+    'kube-api-qps': managerLimits.qps,
+    'kube-api-burst': managerLimits.burst,
     ...(podCidr === undefined ? {} : { 'cluster-cidr': podCidr, 'allocate-node-cidrs': 'true' }),
   });
   await start('kube-scheduler', {

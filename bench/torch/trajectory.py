@@ -1,0 +1,23 @@
+"""Losses of `steps` steps on consecutive batches, from the weights in model.onnx, with 1 and with 2 threads."""
+
+import torch
+
+import case
+
+
+def run(threads):
+    torch.set_num_threads(threads)
+    model, (inputs, labels) = case.model(), case.data()
+    optimizer = case.optimizer_of(list(model.parameters.values()))
+    size, losses = case.case["batchSize"], []
+    for step in range(case.case["steps"]):
+        rows = torch.arange(step * size, (step + 1) * size) % inputs.shape[0]
+        optimizer.zero_grad()
+        loss = case.loss_of(model({case.case["input"]: inputs[rows]}), labels[rows])
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+case.finish({"losses": run(1), "lossesTwoThreads": run(2)})
