@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { ModelFault, RequestError } from '../errors.ts';
+import { runtimeErrorText } from '../onnx/runtime-error-text.ts';
 import { batchKey, mergeRequests, splitOutputs } from './batch.ts';
 import { readFrames, writeFrame } from './frames.ts';
 import { parseFrontMessage, resultFrame, type LoadMessage, type RunRequest, type RunResult } from './messages.ts';
-import { OnnxSession, trimmed, zeros } from './onnx-session.ts';
+import { OnnxSession, zeros } from './onnx-session.ts';
 import { findTask } from './tasks/index.ts';
 import type { PreparedTask } from './tasks/task.ts';
 
@@ -127,7 +128,7 @@ function failure(error: unknown): Failure {
   if (error instanceof RequestError) {
     return { ok: false, reason: error.code === 'InvalidArgument' ? 'Refused' : 'Failed', message: error.message };
   }
-  return { ok: false, reason: 'Failed', message: trimmed(error) };
+  return { ok: false, reason: 'Failed', message: runtimeErrorText(error) };
 }
 
 /** Those that may run together, in groups. */

@@ -1,6 +1,7 @@
 import type * as Ort from 'onnxruntime-node';
 import type { DataType } from '../contract.ts';
 import { ModelFault, RequestError } from '../errors.ts';
+import { runtimeErrorText } from '../onnx/runtime-error-text.ts';
 import { batchKey, mergeRequests, splitOutputs } from './batch.ts';
 import { encodeElements } from './elements.ts';
 import type { LoadMessage, RunRequest } from './messages.ts';
@@ -141,22 +142,11 @@ function sessionSignature(session: Ort.InferenceSession): Signature {
   return { inputs: all(session.inputMetadata, 'input'), outputs: all(session.outputMetadata, 'output') };
 }
 
-/** ONNX Runtime's words without paths and source positions. */
-export function trimmed(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text
-    .replace(/^Load model from \S+ failed:\s*/, '')
-    .replace(/(?:[A-Za-z_]+:)*\/[^\s:"'(),]+(?::\d+)?/g, '')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .slice(0, 600);
-}
-
 function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFault {
   const text = error instanceof Error ? error.message : String(error);
   const accelerator = executionProvider === 'cuda' && /cuda|provider|backend not found/i.test(text);
   if (accelerator) {
-    const message = `CUDA cannot be used: ${trimmed(error)}. The image must carry ONNX Runtime's CUDA provider and the pod a GPU with its driver.`;
+    const message = `CUDA cannot be used: ${runtimeErrorText(error)}. The image must carry ONNX Runtime's CUDA provider and the pod a GPU with its driver.`;
     return new ModelFault({ reason: 'AcceleratorUnavailable', message, retrying: true });
   }
   if (/bad_alloc|failed to allocate/i.test(text)) {
@@ -171,7 +161,7 @@ function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFau
   }
   return new ModelFault({
     reason: 'InvalidModel',
-    message: `ONNX Runtime refuses the model: ${trimmed(error)}`,
+    message: `ONNX Runtime refuses the model: ${runtimeErrorText(error)}`,
     retrying: false,
   });
 }
@@ -182,5 +172,5 @@ function runError(error: unknown): RequestError {
   if (error instanceof TypeError && text.includes('encoded data')) {
     return new RequestError('InvalidArgument', 'inputs: a BYTES element is not UTF-8, which the model takes');
   }
-  return new RequestError('InvalidArgument', `the model refused the inputs: ${trimmed(error)}`);
+  return new RequestError('InvalidArgument', `the model refused the inputs: ${runtimeErrorText(error)}`);
 }
