@@ -125,7 +125,7 @@ export function storageOf(
  * A pod listens on all its addresses, so that `kubectl port-forward`, which comes from the loopback one, reaches it.
  * Laptop pods share a machine and the ports: each listens on its own loopback address, as does a process without one.
  */
-function listenHost(podIp: string | undefined): string {
+export function listenHost(podIp: string | undefined): string {
   if (podIp === undefined) return '127.0.0.1';
   if (podIp.startsWith('127.')) return podIp;
   return podIp.includes(':') ? '::' : '0.0.0.0';

@@ -39,10 +39,10 @@ export class EnvironmentReader {
     return value;
   }
 
-  whole(name: string, low: number, high: number, fallback: number): number {
-    const value = this.optional(name);
-    if (value === undefined) return fallback;
-    const number = /^\d{1,15}$/.test(value) ? Number(value) : NaN;
+  /** Without a fallback the variable must be set. */
+  whole(name: string, low: number, high: number, fallback?: number): number {
+    const value = this.optional(name) ?? fallback?.toString();
+    const number = value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : NaN;
     if (!(number >= low && number <= high)) {
       throw new ConfigurationError(`${name} is ${shown(value)}; set it to a whole number from ${low} to ${high}`);
     }
@@ -53,7 +53,8 @@ export class EnvironmentReader {
     return this.oneOf(name, ['true', 'false'] as const, fallback ? 'true' : 'false') === 'true';
   }
 
-  oneOf<T extends string>(name: string, allowed: readonly T[], fallback: T): T {
+  /** Without a fallback the variable must be set. */
+  oneOf<T extends string>(name: string, allowed: readonly T[], fallback?: T): T {
     const value = this.optional(name) ?? fallback;
     const found = allowed.find((candidate) => candidate === value);
     if (found === undefined)
@@ -62,4 +63,5 @@ export class EnvironmentReader {
   }
 }
 
-const shown = (value: string): string => JSON.stringify(value.slice(0, 200));
+const shown = (value: string | undefined): string =>
+  value === undefined ? 'not set' : JSON.stringify(value.slice(0, 200));
