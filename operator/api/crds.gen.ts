@@ -126,7 +126,7 @@ export const crds: readonly Crd[] = [
             },
             "storage": {
              "type": "object",
-             "description": "How to reach the model's storage.",
+             "description": "How to reach the model's storage. Absent with trained, as spec.output.storage of the TrainingJob says.",
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
@@ -1563,6 +1563,92 @@ export const crds: readonly Crd[] = [
             }
            }
           },
+          "trained": {
+           "type": "object",
+           "description": "The version that spec.model.trained stands for. It is kept here, so that nothing changes when its TrainingJob goes.",
+           "required": [
+            "name",
+            "job",
+            "uri",
+            "digest",
+            "completionTime"
+           ],
+           "properties": {
+            "name": {
+             "type": "string",
+             "maxLength": 63,
+             "description": "The lineage."
+            },
+            "job": {
+             "type": "string",
+             "maxLength": 253,
+             "description": "The TrainingJob that made it."
+            },
+            "uri": {
+             "type": "string",
+             "maxLength": 1024,
+             "description": "Where it lies."
+            },
+            "digest": {
+             "type": "string",
+             "maxLength": 71,
+             "description": "Its content, sha256:HEX."
+            },
+            "completionTime": {
+             "type": "string",
+             "format": "date-time",
+             "description": "When it was made."
+            },
+            "storage": {
+             "type": "object",
+             "description": "How to reach it.",
+             "properties": {
+              "credentialsSecretRef": {
+               "type": "object",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The Secret's name."
+                }
+               }
+              },
+              "endpoint": {
+               "type": "string",
+               "description": "The S3 endpoint, for storage other than AWS, such as http://minio.storage.svc:9000.",
+               "maxLength": 1024,
+               "pattern": "^https?://[^\\s/@]+/?$"
+              },
+              "region": {
+               "type": "string",
+               "description": "The S3 region.",
+               "maxLength": 64,
+               "pattern": "^[a-z0-9-]+$"
+              },
+              "caConfigMapRef": {
+               "type": "object",
+               "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The ConfigMap's name."
+                }
+               }
+              }
+             }
+            }
+           }
+          },
           "conditions": {
            "type": "array",
            "description": "Ready, Progressing and ModelResolved, each with the reason and what to do about it.",
@@ -1688,10 +1774,6 @@ export const crds: readonly Crd[] = [
            "message": "spec.transport cannot be added or removed; create another TrainingJob"
           },
           {
-           "rule": "has(self.checkpoint) == has(oldSelf.checkpoint)",
-           "message": "spec.checkpoint cannot be added or removed; create another TrainingJob"
-          },
-          {
            "rule": "!has(self.containers) || has(self.containers.parameterServer) || self.parameterServers.replicas == 0",
            "message": "set spec.parameterServers.replicas to 0, or describe the pods in spec.containers.parameterServer",
            "fieldPath": ".parameterServers"
@@ -1705,6 +1787,11 @@ export const crds: readonly Crd[] = [
            "rule": "!has(self.acceptance) || !has(self.train) || self.acceptance.metric in self.train.metrics || self.acceptance.metric == \"loss\"",
            "message": "must be loss or one of spec.train.metrics",
            "fieldPath": ".acceptance.metric"
+          },
+          {
+           "rule": "!has(self.acceptance) || !has(self.train) || self.train.data.testSplit > 0.0",
+           "message": "is judged on the test split; set spec.train.data.testSplit above 0",
+           "fieldPath": ".acceptance"
           }
          ],
          "properties": {
@@ -1725,6 +1812,21 @@ export const crds: readonly Crd[] = [
              "rule": "self.gradientShards <= self.batchSize",
              "message": "must be at most spec.train.batchSize, so that every shard holds a sample",
              "fieldPath": ".gradientShards"
+            },
+            {
+             "rule": "self.metrics.all(m, self.loss == 'CrossEntropy' ? m in ['accuracy', 'f1'] : m in ['meanAbsoluteError', 'meanSquaredError', 'r2'])",
+             "message": "accuracy and f1 go with CrossEntropy; meanAbsoluteError, meanSquaredError and r2 with MeanSquaredError",
+             "fieldPath": ".metrics"
+            },
+            {
+             "rule": "!has(self.earlyStopping) || self.data.validationSplit > 0.0",
+             "message": "watches the validation split; set spec.train.data.validationSplit above 0",
+             "fieldPath": ".earlyStopping"
+            },
+            {
+             "rule": "!has(self.trainable) || has(self.model.uri)",
+             "message": "is for a model that exists; set spec.train.model.uri, or leave it out",
+             "fieldPath": ".trainable"
             }
            ],
            "properties": {
@@ -1753,8 +1855,16 @@ export const crds: readonly Crd[] = [
                  "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
                 },
                 {
+                 "rule": "!self.startsWith('pvc://') || self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/.*)?$')",
+                 "message": "must name a PersistentVolumeClaim and a path in it, such as pvc://data/digits.csv"
+                },
+                {
                  "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                  "message": "must not hold a '..' segment"
+                },
+                {
+                 "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+                 "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                 }
                ]
               },
@@ -1834,6 +1944,13 @@ export const crds: readonly Crd[] = [
                   "Tanh",
                   "Sigmoid"
                  ]
+                },
+                "dropout": {
+                 "type": "number",
+                 "default": 0,
+                 "minimum": 0,
+                 "maximum": 0.95,
+                 "description": "The share of values that each hidden layer drops while it trains."
                 }
                }
               },
@@ -1873,6 +1990,18 @@ export const crds: readonly Crd[] = [
                   "Tanh",
                   "Sigmoid"
                  ]
+                },
+                "batchNormalization": {
+                 "type": "boolean",
+                 "default": false,
+                 "description": "After each convolution."
+                },
+                "dropout": {
+                 "type": "number",
+                 "default": 0,
+                 "minimum": 0,
+                 "maximum": 0.95,
+                 "description": "The share of values that are dropped before the last layer while it trains."
                 }
                }
               }
@@ -1917,6 +2046,12 @@ export const crds: readonly Crd[] = [
               "uri",
               "label"
              ],
+             "x-kubernetes-validations": [
+              {
+               "rule": "self.validationSplit + self.testSplit < 1.0",
+               "message": "validationSplit and testSplit must leave samples to train on; together they must be below 1"
+              }
+             ],
              "properties": {
               "uri": {
                "type": "string",
@@ -1933,8 +2068,16 @@ export const crds: readonly Crd[] = [
                  "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
                 },
                 {
+                 "rule": "!self.startsWith('pvc://') || self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/.*)?$')",
+                 "message": "must name a PersistentVolumeClaim and a path in it, such as pvc://data/digits.csv"
+                },
+                {
                  "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                  "message": "must not hold a '..' segment"
+                },
+                {
+                 "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+                 "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                 }
                ]
               },
@@ -1990,7 +2133,79 @@ export const crds: readonly Crd[] = [
                "type": "string",
                "minLength": 1,
                "maxLength": 256,
-               "description": "The column that is to be predicted."
+               "description": "The column, or the array of an npz file, that is to be predicted."
+              },
+              "features": {
+               "type": "array",
+               "description": "The columns that predict it, in order; absent, all but the label and the image.",
+               "minItems": 1,
+               "maxItems": 4096,
+               "x-kubernetes-list-type": "set",
+               "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 256
+               }
+              },
+              "shape": {
+               "type": "array",
+               "description": "What the features of a sample become, such as [1, 28, 28]; absent, as they come.",
+               "minItems": 1,
+               "maxItems": 8,
+               "items": {
+                "type": "integer",
+                "format": "int32",
+                "minimum": 1,
+                "maximum": 1048576
+               }
+              },
+              "scale": {
+               "type": "number",
+               "default": 1,
+               "minimum": -1000000,
+               "maximum": 1000000,
+               "description": "Every feature is multiplied by this."
+              },
+              "image": {
+               "type": "object",
+               "description": "For images.",
+               "required": [
+                "column",
+                "height",
+                "width"
+               ],
+               "properties": {
+                "column": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 256,
+                 "description": "The column of files, relative to the data, or of encoded images."
+                },
+                "height": {
+                 "type": "integer",
+                 "format": "int32",
+                 "minimum": 1,
+                 "maximum": 4096,
+                 "description": "In pixels; images are resized to it."
+                },
+                "width": {
+                 "type": "integer",
+                 "format": "int32",
+                 "minimum": 1,
+                 "maximum": 4096,
+                 "description": "In pixels; images are resized to it."
+                },
+                "channels": {
+                 "type": "integer",
+                 "format": "int32",
+                 "default": 3,
+                 "enum": [
+                  1,
+                  3
+                 ],
+                 "description": "1: grey; 3: red, green, blue."
+                }
+               }
               },
               "text": {
                "type": "object",
@@ -2021,8 +2236,16 @@ export const crds: readonly Crd[] = [
                    "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
                   },
                   {
+                   "rule": "!self.startsWith('pvc://') || self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/.*)?$')",
+                   "message": "must name a PersistentVolumeClaim and a path in it, such as pvc://data/digits.csv"
+                  },
+                  {
                    "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                    "message": "must not hold a '..' segment"
+                  },
+                  {
+                   "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+                   "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                   }
                  ]
                 },
@@ -2049,6 +2272,14 @@ export const crds: readonly Crd[] = [
                "minimum": 0,
                "maximum": 0.5,
                "description": "The share that drives acceptance, seen once."
+              },
+              "maxBadRows": {
+               "type": "integer",
+               "format": "int64",
+               "default": 0,
+               "minimum": 0,
+               "maximum": 9007199254740991,
+               "description": "How many rows may be left out because a value in them is missing or malformed."
               }
              }
             },
@@ -2108,7 +2339,7 @@ export const crds: readonly Crd[] = [
                "default": 0,
                "minimum": 0,
                "maximum": 1,
-               "description": "Of AdamW."
+               "description": "Decoupled for AdamW; for the others it is added to the gradient."
               },
               "momentum": {
                "type": "number",
@@ -2116,6 +2347,33 @@ export const crds: readonly Crd[] = [
                "minimum": 0,
                "maximum": 1,
                "description": "Of Momentum and Nesterov."
+              },
+              "beta1": {
+               "type": "number",
+               "default": 0.9,
+               "minimum": 0,
+               "maximum": 0.999999,
+               "description": "Of Adam and AdamW."
+              },
+              "beta2": {
+               "type": "number",
+               "default": 0.999,
+               "minimum": 0,
+               "maximum": 0.999999,
+               "description": "Of Adam and AdamW."
+              },
+              "epsilon": {
+               "type": "number",
+               "default": 1e-8,
+               "minimum": 0,
+               "maximum": 1,
+               "description": "Of Adagrad, Adam and AdamW."
+              },
+              "clipNorm": {
+               "type": "number",
+               "minimum": 0.000001,
+               "maximum": 1000000,
+               "description": "Gradients whose norm over all weights is larger are scaled down to it; absent, they are left as they are."
               },
               "schedule": {
                "type": "object",
@@ -2489,6 +2747,151 @@ export const crds: readonly Crd[] = [
                }
               }
              }
+            },
+            "podTemplate": {
+             "type": "object",
+             "description": "Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.",
+             "properties": {
+              "metadata": {
+               "type": "object",
+               "description": "Labels and annotations to add to the pods.",
+               "properties": {
+                "labels": {
+                 "type": "object",
+                 "description": "Labels to add; those of Modelyard cannot be replaced.",
+                 "maxProperties": 64,
+                 "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                 }
+                },
+                "annotations": {
+                 "type": "object",
+                 "description": "Annotations to add.",
+                 "maxProperties": 64,
+                 "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 4096
+                 }
+                }
+               }
+              },
+              "nodeSelector": {
+               "type": "object",
+               "description": "Labels a node must carry.",
+               "maxProperties": 64,
+               "additionalProperties": {
+                "type": "string",
+                "maxLength": 63,
+                "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+               }
+              },
+              "tolerations": {
+               "type": "array",
+               "description": "Taints the pods tolerate. Of nodes that are not ready or unreachable they tolerate 30 s unless this says otherwise.",
+               "maxItems": 32,
+               "items": {
+                "type": "object",
+                "properties": {
+                 "key": {
+                  "type": "string",
+                  "maxLength": 316
+                 },
+                 "operator": {
+                  "type": "string",
+                  "enum": [
+                   "Exists",
+                   "Equal"
+                  ]
+                 },
+                 "value": {
+                  "type": "string",
+                  "maxLength": 63
+                 },
+                 "effect": {
+                  "type": "string",
+                  "enum": [
+                   "NoSchedule",
+                   "PreferNoSchedule",
+                   "NoExecute"
+                  ]
+                 },
+                 "tolerationSeconds": {
+                  "type": "integer",
+                  "format": "int64"
+                 }
+                }
+               }
+              },
+              "priorityClassName": {
+               "type": "string",
+               "maxLength": 253,
+               "description": "The pods' priority class."
+              },
+              "runtimeClassName": {
+               "type": "string",
+               "maxLength": 253,
+               "description": "The container runtime to use, such as nvidia."
+              },
+              "schedulerName": {
+               "type": "string",
+               "maxLength": 253,
+               "description": "The scheduler to use."
+              },
+              "imagePullSecrets": {
+               "type": "array",
+               "description": "Secrets for the registry that holds the runtime's image.",
+               "maxItems": 8,
+               "x-kubernetes-list-type": "map",
+               "x-kubernetes-list-map-keys": [
+                "name"
+               ],
+               "items": {
+                "type": "object",
+                "required": [
+                 "name"
+                ],
+                "properties": {
+                 "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 253
+                 }
+                }
+               }
+              },
+              "securityContext": {
+               "type": "object",
+               "description": "The identities the pods run under; all must be other than root. Volumes are written by fsGroup.",
+               "properties": {
+                "runAsUser": {
+                 "type": "integer",
+                 "format": "int64",
+                 "minimum": 1
+                },
+                "runAsGroup": {
+                 "type": "integer",
+                 "format": "int64",
+                 "minimum": 1
+                },
+                "fsGroup": {
+                 "type": "integer",
+                 "format": "int64",
+                 "minimum": 1
+                },
+                "supplementalGroups": {
+                 "type": "array",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "integer",
+                  "format": "int64",
+                  "minimum": 1
+                 }
+                }
+               }
+              }
+             }
             }
            }
           },
@@ -2506,16 +2909,26 @@ export const crds: readonly Crd[] = [
              "rule": "has(self.resources) == has(oldSelf.resources) && (!has(self.resources) || self.resources == oldSelf.resources)",
              "message": "spec.workers.resources cannot change; create another TrainingJob",
              "fieldPath": ".resources"
+            },
+            {
+             "rule": "has(self.podTemplate) == has(oldSelf.podTemplate) && (!has(self.podTemplate) || self.podTemplate == oldSelf.podTemplate)",
+             "message": "spec.workers.podTemplate cannot change; create another TrainingJob",
+             "fieldPath": ".podTemplate"
+            },
+            {
+             "rule": "!has(self.accelerator) || !has(self.resources) || !has(self.resources.limits) || !(self.accelerator.resource in self.resources.limits)",
+             "message": "set the accelerator in spec.workers.accelerator or in spec.workers.resources.limits, not in both",
+             "fieldPath": ".accelerator"
             }
            ],
            "properties": {
             "replicas": {
              "type": "integer",
              "format": "int32",
+             "description": "How many; it may change while the job runs. Beyond spec.train.gradientShards they have nothing to do.",
              "default": 1,
              "minimum": 1,
-             "maximum": 256,
-             "description": "How many; it may change while the job runs."
+             "maximum": 1024
             },
             "accelerator": {
              "type": "object",
@@ -2580,6 +2993,151 @@ export const crds: readonly Crd[] = [
                 "description": "A quantity such as 2, 500m or 1.5Gi.",
                 "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
                 "maxLength": 24
+               }
+              }
+             }
+            },
+            "podTemplate": {
+             "type": "object",
+             "description": "Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.",
+             "properties": {
+              "metadata": {
+               "type": "object",
+               "description": "Labels and annotations to add to the pods.",
+               "properties": {
+                "labels": {
+                 "type": "object",
+                 "description": "Labels to add; those of Modelyard cannot be replaced.",
+                 "maxProperties": 64,
+                 "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+                 }
+                },
+                "annotations": {
+                 "type": "object",
+                 "description": "Annotations to add.",
+                 "maxProperties": 64,
+                 "additionalProperties": {
+                  "type": "string",
+                  "maxLength": 4096
+                 }
+                }
+               }
+              },
+              "nodeSelector": {
+               "type": "object",
+               "description": "Labels a node must carry.",
+               "maxProperties": 64,
+               "additionalProperties": {
+                "type": "string",
+                "maxLength": 63,
+                "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+               }
+              },
+              "tolerations": {
+               "type": "array",
+               "description": "Taints the pods tolerate. Of nodes that are not ready or unreachable they tolerate 30 s unless this says otherwise.",
+               "maxItems": 32,
+               "items": {
+                "type": "object",
+                "properties": {
+                 "key": {
+                  "type": "string",
+                  "maxLength": 316
+                 },
+                 "operator": {
+                  "type": "string",
+                  "enum": [
+                   "Exists",
+                   "Equal"
+                  ]
+                 },
+                 "value": {
+                  "type": "string",
+                  "maxLength": 63
+                 },
+                 "effect": {
+                  "type": "string",
+                  "enum": [
+                   "NoSchedule",
+                   "PreferNoSchedule",
+                   "NoExecute"
+                  ]
+                 },
+                 "tolerationSeconds": {
+                  "type": "integer",
+                  "format": "int64"
+                 }
+                }
+               }
+              },
+              "priorityClassName": {
+               "type": "string",
+               "maxLength": 253,
+               "description": "The pods' priority class."
+              },
+              "runtimeClassName": {
+               "type": "string",
+               "maxLength": 253,
+               "description": "The container runtime to use, such as nvidia."
+              },
+              "schedulerName": {
+               "type": "string",
+               "maxLength": 253,
+               "description": "The scheduler to use."
+              },
+              "imagePullSecrets": {
+               "type": "array",
+               "description": "Secrets for the registry that holds the runtime's image.",
+               "maxItems": 8,
+               "x-kubernetes-list-type": "map",
+               "x-kubernetes-list-map-keys": [
+                "name"
+               ],
+               "items": {
+                "type": "object",
+                "required": [
+                 "name"
+                ],
+                "properties": {
+                 "name": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 253
+                 }
+                }
+               }
+              },
+              "securityContext": {
+               "type": "object",
+               "description": "The identities the pods run under; all must be other than root. Volumes are written by fsGroup.",
+               "properties": {
+                "runAsUser": {
+                 "type": "integer",
+                 "format": "int64",
+                 "minimum": 1
+                },
+                "runAsGroup": {
+                 "type": "integer",
+                 "format": "int64",
+                 "minimum": 1
+                },
+                "fsGroup": {
+                 "type": "integer",
+                 "format": "int64",
+                 "minimum": 1
+                },
+                "supplementalGroups": {
+                 "type": "array",
+                 "maxItems": 16,
+                 "items": {
+                  "type": "integer",
+                  "format": "int64",
+                  "minimum": 1
+                 }
+                }
                }
               }
              }
@@ -2656,19 +3214,22 @@ export const crds: readonly Crd[] = [
           "checkpoint": {
            "type": "object",
            "description": "What survives the loss of every pod.",
-           "required": [
-            "uri"
-           ],
+           "default": {},
            "x-kubernetes-validations": [
             {
              "rule": "self == oldSelf",
-             "message": "cannot change; create another TrainingJob"
+             "message": "spec.checkpoint cannot change; create another TrainingJob"
+            },
+            {
+             "rule": "!has(self.storage) || has(self.uri)",
+             "message": "belongs to spec.checkpoint.uri; without one, checkpoints lie beside the output",
+             "fieldPath": ".storage"
             }
            ],
            "properties": {
             "uri": {
              "type": "string",
-             "description": "The folder to write to.",
+             "description": "The folder to write to; absent, .checkpoints/NAMESPACE/NAME below spec.output.uri.",
              "minLength": 1,
              "maxLength": 1024,
              "x-kubernetes-validations": [
@@ -2681,8 +3242,16 @@ export const crds: readonly Crd[] = [
                "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
               },
               {
+               "rule": "!self.startsWith('pvc://') || self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/.*)?$')",
+               "message": "must name a PersistentVolumeClaim and a path in it, such as pvc://data/digits.csv"
+              },
+              {
                "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                "message": "must not hold a '..' segment"
+              },
+              {
+               "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+               "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
              ]
             },
@@ -2781,8 +3350,16 @@ export const crds: readonly Crd[] = [
                "message": "must not carry credentials; name a Secret in credentialsSecretRef of the storage beside it"
               },
               {
+               "rule": "!self.startsWith('pvc://') || self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/.*)?$')",
+               "message": "must name a PersistentVolumeClaim and a path in it, such as pvc://data/digits.csv"
+              },
+              {
                "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                "message": "must not hold a '..' segment"
+              },
+              {
+               "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+               "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
              ]
             },
@@ -2954,16 +3531,16 @@ export const crds: readonly Crd[] = [
           "loss": {
            "type": "string",
            "maxLength": 32,
-           "description": "Of the last steps."
+           "description": "Training loss, the mean over the last steps."
           },
           "score": {
            "type": "string",
            "maxLength": 64,
-           "description": "The acceptance metric on the test split."
+           "description": "On the test split, once: the acceptance metric, else the first of spec.train.metrics, else the loss."
           },
           "metrics": {
            "type": "object",
-           "description": "The last value of each metric.",
+           "description": "On the validation split, after the last epoch: loss and each metric.",
            "maxProperties": 16,
            "additionalProperties": {
             "type": "string",
@@ -2980,6 +3557,26 @@ export const crds: readonly Crd[] = [
            "format": "date-time",
            "description": "If it goes on like this."
           },
+          "recomputedSteps": {
+           "type": "integer",
+           "format": "int64",
+           "description": "Steps that were computed more than once because a parameter server was lost."
+          },
+          "checkpointStep": {
+           "type": "integer",
+           "format": "int64",
+           "description": "Steps done that the newest complete checkpoint holds."
+          },
+          "rows": {
+           "type": "integer",
+           "format": "int64",
+           "description": "Rows of the data."
+          },
+          "badRows": {
+           "type": "integer",
+           "format": "int64",
+           "description": "Rows that were left out because a value in them is missing or malformed."
+          },
           "history": {
            "type": "array",
            "description": "The loss curve, downsampled; the full one lies beside the output.",
@@ -2994,12 +3591,12 @@ export const crds: readonly Crd[] = [
              "step": {
               "type": "integer",
               "format": "int64",
-              "description": "The step."
+              "description": "Steps done."
              },
              "loss": {
               "type": "string",
               "maxLength": 32,
-              "description": "The training loss there."
+              "description": "The mean training loss since the point before."
              },
              "validationLoss": {
               "type": "string",
@@ -3018,6 +3615,11 @@ export const crds: readonly Crd[] = [
              "format": "int32",
              "description": "As the spec says."
             },
+            "created": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Pods with a lower number have existed since the job began or was resumed; one that is missing was lost."
+            },
             "ready": {
              "type": "integer",
              "format": "int32",
@@ -3026,7 +3628,26 @@ export const crds: readonly Crd[] = [
             "restarts": {
              "type": "integer",
              "format": "int32",
-             "description": "Since the job began."
+             "description": "Containers that ended with a failure since the job began."
+            },
+            "evictions": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Pods that were replaced since the job began: evicted, preempted, deleted, or lost with their node."
+            },
+            "former": {
+             "type": "object",
+             "description": "The part of restarts and evictions that belongs to pods which are no longer wanted.",
+             "properties": {
+              "restarts": {
+               "type": "integer",
+               "format": "int32"
+              },
+              "evictions": {
+               "type": "integer",
+               "format": "int32"
+              }
+             }
             }
            }
           },
@@ -3039,6 +3660,11 @@ export const crds: readonly Crd[] = [
              "format": "int32",
              "description": "As the spec says."
             },
+            "created": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Pods with a lower number have existed since the job began or was resumed; one that is missing was lost."
+            },
             "ready": {
              "type": "integer",
              "format": "int32",
@@ -3047,9 +3673,49 @@ export const crds: readonly Crd[] = [
             "restarts": {
              "type": "integer",
              "format": "int32",
-             "description": "Since the job began."
+             "description": "Containers that ended with a failure since the job began."
+            },
+            "evictions": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Pods that were replaced since the job began: evicted, preempted, deleted, or lost with their node."
+            },
+            "former": {
+             "type": "object",
+             "description": "The part of restarts and evictions that belongs to pods which are no longer wanted.",
+             "properties": {
+              "restarts": {
+               "type": "integer",
+               "format": "int32"
+              },
+              "evictions": {
+               "type": "integer",
+               "format": "int32"
+              }
+             }
             }
            }
+          },
+          "backoff": {
+           "type": "object",
+           "description": "From where spec.runPolicy.backoffLimit counts.",
+           "properties": {
+            "step": {
+             "type": "integer",
+             "format": "int64",
+             "description": "The most steps that were ever done."
+            },
+            "restarts": {
+             "type": "integer",
+             "format": "int32",
+             "description": "Restarts of all pods when that step was done."
+            }
+           }
+          },
+          "image": {
+           "type": "string",
+           "maxLength": 1024,
+           "description": "The runtime image that the job began with; all its pods take it, so that all results come from one program."
           },
           "output": {
            "type": "object",
@@ -3073,13 +3739,37 @@ export const crds: readonly Crd[] = [
              "type": "string",
              "maxLength": 71,
              "description": "The hash of the spec that made it."
+            },
+            "dataDigest": {
+             "type": "string",
+             "maxLength": 71,
+             "description": "The hash of the data that made it."
+            },
+            "testMetrics": {
+             "type": "object",
+             "description": "On the test split: loss and each metric.",
+             "maxProperties": 16,
+             "additionalProperties": {
+              "type": "string",
+              "maxLength": 32
+             }
             }
            }
           },
           "startTime": {
            "type": "string",
            "format": "date-time",
-           "description": "When the first pod was created."
+           "description": "When the first pods were created."
+          },
+          "activeTime": {
+           "type": "string",
+           "format": "date-time",
+           "description": "When the pods were last created after none were wanted; absent while the job is suspended."
+          },
+          "activeSeconds": {
+           "type": "integer",
+           "format": "int64",
+           "description": "How long it ran before activeTime."
           },
           "completionTime": {
            "type": "string",
@@ -3088,7 +3778,7 @@ export const crds: readonly Crd[] = [
           },
           "conditions": {
            "type": "array",
-           "description": "Each with the reason and what to do about it.",
+           "description": "Running, Complete, Failed, Suspended, Checkpointed, TransportSecured and Accepted, and while they are true Degraded and Stalled, each with the reason and what to do about it.",
            "maxItems": 16,
            "x-kubernetes-list-type": "map",
            "x-kubernetes-list-map-keys": [

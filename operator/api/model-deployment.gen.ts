@@ -27,7 +27,7 @@ export interface ModelDeploymentSpec {
       digest?: string;
     };
     /**
-     * How to reach the model's storage.
+     * How to reach the model's storage. Absent with trained, as spec.output.storage of the TrainingJob says.
      */
     storage?: {
       /**
@@ -505,6 +505,62 @@ export interface ModelDeploymentStatus {
        */
       shape: number[];
     }[];
+  };
+  /**
+   * The version that spec.model.trained stands for. It is kept here, so that nothing changes when its TrainingJob goes.
+   */
+  trained?: {
+    /**
+     * The lineage.
+     */
+    name: string;
+    /**
+     * The TrainingJob that made it.
+     */
+    job: string;
+    /**
+     * Where it lies.
+     */
+    uri: string;
+    /**
+     * Its content, sha256:HEX.
+     */
+    digest: string;
+    /**
+     * When it was made.
+     */
+    completionTime: string;
+    /**
+     * How to reach it.
+     */
+    storage?: {
+      /**
+       * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.
+       */
+      credentialsSecretRef?: {
+        /**
+         * The Secret's name.
+         */
+        name: string;
+      };
+      /**
+       * The S3 endpoint, for storage other than AWS, such as http://minio.storage.svc:9000.
+       */
+      endpoint?: string;
+      /**
+       * The S3 region.
+       */
+      region?: string;
+      /**
+       * A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.
+       */
+      caConfigMapRef?: {
+        /**
+         * The ConfigMap's name.
+         */
+        name: string;
+      };
+    };
   };
   /**
    * Ready, Progressing and ModelResolved, each with the reason and what to do about it.

@@ -60,6 +60,10 @@ export interface TrainingJobSpec {
          * Between the layers.
          */
         activation: 'Relu' | 'Tanh' | 'Sigmoid';
+        /**
+         * The share of values that each hidden layer drops while it trains.
+         */
+        dropout: number;
       };
       /**
        * Convolutions with pooling, then one fully connected layer, built for the data's shape.
@@ -77,6 +81,14 @@ export interface TrainingJobSpec {
          * Between the layers.
          */
         activation: 'Relu' | 'Tanh' | 'Sigmoid';
+        /**
+         * After each convolution.
+         */
+        batchNormalization: boolean;
+        /**
+         * The share of values that are dropped before the last layer while it trains.
+         */
+        dropout: number;
       };
     };
     /**
@@ -137,9 +149,42 @@ export interface TrainingJobSpec {
         };
       };
       /**
-       * The column that is to be predicted.
+       * The column, or the array of an npz file, that is to be predicted.
        */
       label: string;
+      /**
+       * The columns that predict it, in order; absent, all but the label and the image.
+       */
+      features?: string[];
+      /**
+       * What the features of a sample become, such as [1, 28, 28]; absent, as they come.
+       */
+      shape?: number[];
+      /**
+       * Every feature is multiplied by this.
+       */
+      scale: number;
+      /**
+       * For images.
+       */
+      image?: {
+        /**
+         * The column of files, relative to the data, or of encoded images.
+         */
+        column: string;
+        /**
+         * In pixels; images are resized to it.
+         */
+        height: number;
+        /**
+         * In pixels; images are resized to it.
+         */
+        width: number;
+        /**
+         * 1: grey; 3: red, green, blue.
+         */
+        channels: 1 | 3;
+      };
       /**
        * For text models.
        */
@@ -165,6 +210,10 @@ export interface TrainingJobSpec {
        * The share that drives acceptance, seen once.
        */
       testSplit: number;
+      /**
+       * How many rows may be left out because a value in them is missing or malformed.
+       */
+      maxBadRows: number;
     };
     /**
      * What is made small.
@@ -187,13 +236,29 @@ export interface TrainingJobSpec {
        */
       learningRate: number;
       /**
-       * Of AdamW.
+       * Decoupled for AdamW; for the others it is added to the gradient.
        */
       weightDecay: number;
       /**
        * Of Momentum and Nesterov.
        */
       momentum: number;
+      /**
+       * Of Adam and AdamW.
+       */
+      beta1: number;
+      /**
+       * Of Adam and AdamW.
+       */
+      beta2: number;
+      /**
+       * Of Adagrad, Adam and AdamW.
+       */
+      epsilon: number;
+      /**
+       * Gradients whose norm over all weights is larger are scaled down to it; absent, they are left as they are.
+       */
+      clipNorm?: number;
       /**
        * How the learning rate changes over the steps.
        */
@@ -386,13 +451,78 @@ export interface TrainingJobSpec {
         [k: string]: number | string;
       };
     };
+    /**
+     * Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.
+     */
+    podTemplate?: {
+      /**
+       * Labels and annotations to add to the pods.
+       */
+      metadata?: {
+        /**
+         * Labels to add; those of Modelyard cannot be replaced.
+         */
+        labels?: {
+          [k: string]: string;
+        };
+        /**
+         * Annotations to add.
+         */
+        annotations?: {
+          [k: string]: string;
+        };
+      };
+      /**
+       * Labels a node must carry.
+       */
+      nodeSelector?: {
+        [k: string]: string;
+      };
+      /**
+       * Taints the pods tolerate. Of nodes that are not ready or unreachable they tolerate 30 s unless this says otherwise.
+       */
+      tolerations?: {
+        key?: string;
+        operator?: 'Exists' | 'Equal';
+        value?: string;
+        effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+        tolerationSeconds?: number;
+      }[];
+      /**
+       * The pods' priority class.
+       */
+      priorityClassName?: string;
+      /**
+       * The container runtime to use, such as nvidia.
+       */
+      runtimeClassName?: string;
+      /**
+       * The scheduler to use.
+       */
+      schedulerName?: string;
+      /**
+       * Secrets for the registry that holds the runtime's image.
+       */
+      imagePullSecrets?: {
+        name: string;
+      }[];
+      /**
+       * The identities the pods run under; all must be other than root. Volumes are written by fsGroup.
+       */
+      securityContext?: {
+        runAsUser?: number;
+        runAsGroup?: number;
+        fsGroup?: number;
+        supplementalGroups?: number[];
+      };
+    };
   };
   /**
    * The pods that compute gradients.
    */
   workers: {
     /**
-     * How many; it may change while the job runs.
+     * How many; it may change while the job runs. Beyond spec.train.gradientShards they have nothing to do.
      */
     replicas: number;
     /**
@@ -431,6 +561,71 @@ export interface TrainingJobSpec {
         [k: string]: number | string;
       };
     };
+    /**
+     * Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.
+     */
+    podTemplate?: {
+      /**
+       * Labels and annotations to add to the pods.
+       */
+      metadata?: {
+        /**
+         * Labels to add; those of Modelyard cannot be replaced.
+         */
+        labels?: {
+          [k: string]: string;
+        };
+        /**
+         * Annotations to add.
+         */
+        annotations?: {
+          [k: string]: string;
+        };
+      };
+      /**
+       * Labels a node must carry.
+       */
+      nodeSelector?: {
+        [k: string]: string;
+      };
+      /**
+       * Taints the pods tolerate. Of nodes that are not ready or unreachable they tolerate 30 s unless this says otherwise.
+       */
+      tolerations?: {
+        key?: string;
+        operator?: 'Exists' | 'Equal';
+        value?: string;
+        effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+        tolerationSeconds?: number;
+      }[];
+      /**
+       * The pods' priority class.
+       */
+      priorityClassName?: string;
+      /**
+       * The container runtime to use, such as nvidia.
+       */
+      runtimeClassName?: string;
+      /**
+       * The scheduler to use.
+       */
+      schedulerName?: string;
+      /**
+       * Secrets for the registry that holds the runtime's image.
+       */
+      imagePullSecrets?: {
+        name: string;
+      }[];
+      /**
+       * The identities the pods run under; all must be other than root. Volumes are written by fsGroup.
+       */
+      securityContext?: {
+        runAsUser?: number;
+        runAsGroup?: number;
+        fsGroup?: number;
+        supplementalGroups?: number[];
+      };
+    };
   };
   /**
    * Mutual TLS between the roles; absent, the NetworkPolicy alone keeps others out.
@@ -462,11 +657,11 @@ export interface TrainingJobSpec {
   /**
    * What survives the loss of every pod.
    */
-  checkpoint?: {
+  checkpoint: {
     /**
-     * The folder to write to.
+     * The folder to write to; absent, .checkpoints/NAMESPACE/NAME below spec.output.uri.
      */
-    uri: string;
+    uri?: string;
     /**
      * How to reach what the URI beside it names.
      */
@@ -620,15 +815,15 @@ export interface TrainingJobStatus {
    */
   progress?: string;
   /**
-   * Of the last steps.
+   * Training loss, the mean over the last steps.
    */
   loss?: string;
   /**
-   * The acceptance metric on the test split.
+   * On the test split, once: the acceptance metric, else the first of spec.train.metrics, else the loss.
    */
   score?: string;
   /**
-   * The last value of each metric.
+   * On the validation split, after the last epoch: loss and each metric.
    */
   metrics?: {
     [k: string]: string;
@@ -642,15 +837,31 @@ export interface TrainingJobStatus {
    */
   estimatedCompletionTime?: string;
   /**
+   * Steps that were computed more than once because a parameter server was lost.
+   */
+  recomputedSteps?: number;
+  /**
+   * Steps done that the newest complete checkpoint holds.
+   */
+  checkpointStep?: number;
+  /**
+   * Rows of the data.
+   */
+  rows?: number;
+  /**
+   * Rows that were left out because a value in them is missing or malformed.
+   */
+  badRows?: number;
+  /**
    * The loss curve, downsampled; the full one lies beside the output.
    */
   history?: {
     /**
-     * The step.
+     * Steps done.
      */
     step: number;
     /**
-     * The training loss there.
+     * The mean training loss since the point before.
      */
     loss: string;
     /**
@@ -667,13 +878,28 @@ export interface TrainingJobStatus {
      */
     desired?: number;
     /**
+     * Pods with a lower number have existed since the job began or was resumed; one that is missing was lost.
+     */
+    created?: number;
+    /**
      * At work.
      */
     ready?: number;
     /**
-     * Since the job began.
+     * Containers that ended with a failure since the job began.
      */
     restarts?: number;
+    /**
+     * Pods that were replaced since the job began: evicted, preempted, deleted, or lost with their node.
+     */
+    evictions?: number;
+    /**
+     * The part of restarts and evictions that belongs to pods which are no longer wanted.
+     */
+    former?: {
+      restarts?: number;
+      evictions?: number;
+    };
   };
   /**
    * Their pods.
@@ -684,14 +910,46 @@ export interface TrainingJobStatus {
      */
     desired?: number;
     /**
+     * Pods with a lower number have existed since the job began or was resumed; one that is missing was lost.
+     */
+    created?: number;
+    /**
      * At work.
      */
     ready?: number;
     /**
-     * Since the job began.
+     * Containers that ended with a failure since the job began.
+     */
+    restarts?: number;
+    /**
+     * Pods that were replaced since the job began: evicted, preempted, deleted, or lost with their node.
+     */
+    evictions?: number;
+    /**
+     * The part of restarts and evictions that belongs to pods which are no longer wanted.
+     */
+    former?: {
+      restarts?: number;
+      evictions?: number;
+    };
+  };
+  /**
+   * From where spec.runPolicy.backoffLimit counts.
+   */
+  backoff?: {
+    /**
+     * The most steps that were ever done.
+     */
+    step?: number;
+    /**
+     * Restarts of all pods when that step was done.
      */
     restarts?: number;
   };
+  /**
+   * The runtime image that the job began with; all its pods take it, so that all results come from one program.
+   */
+  image?: string;
   /**
    * What came of it.
    */
@@ -712,17 +970,35 @@ export interface TrainingJobStatus {
      * The hash of the spec that made it.
      */
     specHash?: string;
+    /**
+     * The hash of the data that made it.
+     */
+    dataDigest?: string;
+    /**
+     * On the test split: loss and each metric.
+     */
+    testMetrics?: {
+      [k: string]: string;
+    };
   };
   /**
-   * When the first pod was created.
+   * When the first pods were created.
    */
   startTime?: string;
+  /**
+   * When the pods were last created after none were wanted; absent while the job is suspended.
+   */
+  activeTime?: string;
+  /**
+   * How long it ran before activeTime.
+   */
+  activeSeconds?: number;
   /**
    * When it was over.
    */
   completionTime?: string;
   /**
-   * Each with the reason and what to do about it.
+   * Running, Complete, Failed, Suspended, Checkpointed, TransportSecured and Accepted, and while they are true Degraded and Stalled, each with the reason and what to do about it.
    */
   conditions?: {
     type: string;

@@ -5,7 +5,7 @@ import { KubeError } from '../../operator/kube/errors.ts';
 import { HttpClient } from '../../operator/kube/http-client.ts';
 import { connect } from '../../operator/kube/kube-config.ts';
 import { refOf, type KubeObject } from '../../operator/kube/object.ts';
-import { deployment, ruleCases, schemaCases, uri } from '../support/admission-cases.ts';
+import { deployment, ruleCases, schemaCases, training, uri } from '../support/admission-cases.ts';
 import { startCluster, type Cluster } from './cluster.ts';
 import { installCrds } from './fixtures.ts';
 
@@ -83,8 +83,11 @@ describe('admit() and a real API server refuse the same fields', () => {
     expect(admitFields(deployment(spec))).toEqual(refused);
   });
 
-  test('defaults are filled in alike', async () => {
-    const given = placed(deployment(`{ ${uri} }`));
+  test.each([
+    ['ModelDeployment', deployment(`{ ${uri} }`)],
+    ['TrainingJob', training()],
+  ])('defaults of a %s are filled in alike', async (_kind, object) => {
+    const given = placed(object);
     const stored = await client.create(given);
     const verdict = admit(given);
     expect(verdict.admitted && verdict.object.spec).toEqual(stored.spec);

@@ -7,7 +7,10 @@ export const deployment = (spec: string, name = 'digits'): object => ({
   metadata: { name },
   spec: parse(spec) as unknown,
 });
-const start = `model: { mlp: { hidden: [8] } }, data: { uri: pvc://data/digits.csv, label: digit }, loss: CrossEntropy`;
+const built = 'model: { mlp: { hidden: [8] } }, loss: CrossEntropy';
+const data = 'data: { uri: pvc://data/digits.csv, label: digit }';
+const start = `${built}, ${data}`;
+const started = `model: { uri: s3://models/start.onnx }, loss: CrossEntropy, ${data}`;
 const output = `output: { uri: s3://models/, modelName: digits }`;
 const job = (spec: string, name = 'digits'): object => ({
   apiVersion,
@@ -15,7 +18,12 @@ const job = (spec: string, name = 'digits'): object => ({
   metadata: { name },
   spec: parse(`{ ${spec} }`) as unknown,
 });
-export const training = (rest = '', train = ''): object => job(`train: { ${start} ${train} }, ${output} ${rest}`);
+/** A job with more in its spec and in `spec.train`, where `data` may be given anew. */
+export const training = (rest = '', train = ''): object =>
+  job(`train: { ${train.includes('data:') ? built : start} ${train} }, ${output} ${rest}`);
+/** A job with more in `spec.train.data`. */
+const reading = (more: string, rest = '', train = ''): object =>
+  training(rest, `, data: { uri: pvc://data/digits.csv, label: digit, ${more} } ${train}`);
 
 export const uri = 'model: { uri: s3://models/digits/v3/ }';
 
@@ -127,12 +135,6 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     training(),
   ],
   [
-    'spec: Invalid value: spec.checkpoint cannot be added or removed',
-    training(', checkpoint: { uri: s3://a/b }'),
-    training(),
-    training(),
-  ],
-  [
     'spec.parameterServers: Invalid value: set spec.parameterServers.replicas to 0',
     job(`containers: { worker: { image: a } }, ${output}`),
     job(`containers: { worker: { image: a } }, parameterServers: { replicas: 0 }, ${output}`),
@@ -146,6 +148,41 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     'spec.acceptance.metric: Invalid value: must be loss or one of spec.train.metrics',
     training(', acceptance: { metric: f1, atLeast: 0.5 }'),
     training(', acceptance: { metric: f1, atLeast: 0.5 }', ', metrics: [f1]'),
+  ],
+  [
+    'spec.acceptance: Invalid value: is judged on the test split',
+    reading('testSplit: 0', ', acceptance: { metric: loss, atMost: 1 }'),
+    reading('testSplit: 0.01', ', acceptance: { metric: loss, atMost: 1 }'),
+  ],
+  [
+    'spec.train.metrics: Invalid value: accuracy and f1 go with CrossEntropy',
+    training('', ', metrics: [accuracy, r2]'),
+    training('', ', metrics: [accuracy, f1]'),
+  ],
+  [
+    'spec.train.earlyStopping: Invalid value: watches the validation split',
+    reading('validationSplit: 0', '', ', earlyStopping: {}'),
+    training('', ', earlyStopping: {}'),
+  ],
+  [
+    'spec.train.trainable: Invalid value: is for a model that exists',
+    training('', ', trainable: { freeze: [a] }'),
+    job(`train: { ${started}, trainable: { freeze: [a] } }, ${output}`),
+  ],
+  [
+    'spec.train.data: Invalid value: validationSplit and testSplit must leave samples',
+    reading('validationSplit: 0.5, testSplit: 0.5'),
+    reading('validationSplit: 0.5, testSplit: 0.4'),
+  ],
+  [
+    'spec.train.data.uri: Invalid value: must name a PersistentVolumeClaim and a path in it, such as pvc://data/',
+    training('', ', data: { uri: pvc:///digits.csv, label: digit }'),
+    training('', ', data: { uri: pvc://d/digits.csv, label: digit }'),
+  ],
+  [
+    'spec.train.data.uri: Invalid value: must follow each percent sign',
+    training('', ', data: { uri: pvc://d/100%, label: digit }'),
+    training('', ', data: { uri: pvc://d/100%25, label: digit }'),
   ],
   [
     'spec.train: Invalid value: spec.train cannot change',
@@ -203,10 +240,32 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     training(),
   ],
   [
-    'spec.checkpoint: Invalid value: cannot change',
+    'spec.workers.podTemplate: Invalid value: spec.workers.podTemplate cannot change',
+    training(', workers: { podTemplate: { priorityClassName: high } }'),
+    training(),
+    training(),
+  ],
+  [
+    'spec.workers.accelerator: Invalid value: set the accelerator in spec.workers.accelerator or',
+    training(', workers: { accelerator: { resource: a.com/b }, resources: { limits: { a.com/b: 1 } } }'),
+    training(', workers: { accelerator: { resource: a.com/b }, resources: { limits: { cpu: 1 } } }'),
+  ],
+  [
+    'spec.transport: Invalid value: cannot change',
+    training(', transport: { tlsSecretRef: { name: a } }'),
+    training(', transport: { tlsSecretRef: { name: b } }'),
+    training(', transport: { tlsSecretRef: { name: b } }'),
+  ],
+  [
+    'spec.checkpoint: Invalid value: spec.checkpoint cannot change',
     training(', checkpoint: { uri: s3://a/b }'),
     training(', checkpoint: { uri: s3://a/c }'),
     training(', checkpoint: { uri: s3://a/c }'),
+  ],
+  [
+    'spec.checkpoint.storage: Invalid value: belongs to spec.checkpoint.uri',
+    training(', checkpoint: { storage: { region: eu } }'),
+    training(', checkpoint: { uri: s3://a/c, storage: { region: eu } }'),
   ],
   [
     'spec.consistency: Invalid value: spec.consistency cannot change',

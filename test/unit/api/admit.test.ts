@@ -68,9 +68,13 @@ describe('the schema is judged as an API server judges it', () => {
       learningRate: 0.001,
       weightDecay: 0,
       momentum: 0.9,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
       schedule: { name: 'Constant', warmupSteps: 0 },
     });
     expect(spec.runPolicy).toEqual({ suspend: false, backoffLimit: 6 });
+    expect(spec.checkpoint).toEqual({ every: 500, keep: 3 });
   });
 
   test('unknown fields are dropped and named', () => {
