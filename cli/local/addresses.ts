@@ -1,6 +1,9 @@
 import { createServer } from 'node:net';
 import { ports } from '../../runtime/contract.ts';
+import { trainingPorts } from '../../runtime/training-contract.ts';
 import { CliError } from '../errors.ts';
+
+const podPorts = [...new Set<number>([...Object.values(ports), ...Object.values(trainingPorts)])];
 
 /** Whether a server could listen there now. */
 function canListen(host: string, port: number): Promise<{ ok: true } | { ok: false; code: string }> {
@@ -32,7 +35,7 @@ export class PodAddresses {
       this.#next = this.#next === 254 ? 2 : this.#next + 1;
       if (this.#taken.has(address)) continue;
       this.#taken.add(address);
-      const results = await Promise.all(Object.values(ports).map((port) => canListen(address, port)));
+      const results = await Promise.all(podPorts.map((port) => canListen(address, port)));
       if (results.every(({ ok }) => ok)) return address;
       this.#taken.delete(address);
       if (results.some((result) => !result.ok && result.code === 'EADDRNOTAVAIL')) {

@@ -1,7 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeClient, ListOptions, ListPage, WatchEvent, WatchOptions } from '../../operator/kube/client.ts';
+import type {
+  KubeClient,
+  ListOptions,
+  ListPage,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from '../../operator/kube/client.ts';
 import type { KubeObject, ObjectMeta, ObjectRef, ResourceKind } from '../../operator/kube/object.ts';
 import { leaves, merge, prune, unowned } from './fields.ts';
+import { isOver, type PodSpec } from './pod.ts';
 import { alreadyExists, conflict, forbidden, invalid, notFound, tooOld } from './refusals.ts';
 import { labelMatcher } from './selectors.ts';
 import { eventFor, WatchLog } from './watch-log.ts';
@@ -90,7 +98,8 @@ export class LocalCluster {
       create: (object) => answer(() => this.#create(object)),
       replace: (object) => answer(() => this.#replace(object)),
       applyStatus: (object) => answer(() => this.#applyStatus(`${manager}-status`, object)),
-      remove: (ref) => answer(() => this.#remove(ref)),
+      remove: (ref, options?: WriteOptions & { gracePeriodSeconds?: number }) =>
+        answer(() => this.#remove(ref, options?.gracePeriodSeconds)),
     };
   }
 
@@ -228,20 +237,18 @@ export class LocalCluster {
     return this.#store('replace', stored.object, next, new Map(stored.owned).set(manager, set));
   }
 
-  #remove(ref: ObjectRef): void {
+  #remove(ref: ObjectRef, givenSeconds?: number): void {
     const stored = this.#objects.get(refKey(ref));
     // Another incarnation under this name means that the one asked for is gone.
     if (stored === undefined || (ref.uid !== undefined && stored.object.metadata.uid !== ref.uid)) return;
     const { object } = stored;
-    const onNode = object.kind === 'Pod' && (object.spec as { nodeName?: string } | undefined)?.nodeName !== undefined;
-    if (!onNode && (object.metadata.finalizers ?? []).length === 0) {
+    const seconds = graceSeconds(object, givenSeconds);
+    if (seconds === 0 && (object.metadata.finalizers ?? []).length === 0) {
       this.#drop(stored);
       return;
     }
-    if (object.metadata.deletionTimestamp !== undefined) return;
-    const seconds = onNode
-      ? ((object.spec as { terminationGracePeriodSeconds?: number }).terminationGracePeriodSeconds ?? 30)
-      : 0;
+    const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = object.metadata;
+    if (deletionTimestamp !== undefined && seconds >= deletionGracePeriodSeconds) return;
     const metadata = { ...object.metadata, deletionTimestamp: this.#time(), deletionGracePeriodSeconds: seconds };
     this.#store('replace', object, { ...object, metadata }, stored.owned, true);
   }
@@ -315,7 +322,7 @@ export class LocalCluster {
       const limit = Number(
         (quota.spec as { hard?: Record<string, string | number> } | undefined)?.hard?.pods ?? Infinity,
       );
-      const used = this.all({ apiVersion: 'v1', kind: 'Pod' }, namespace).length;
+      const used = this.all({ apiVersion: 'v1', kind: 'Pod' }, namespace).filter((pod) => !isOver(pod)).length;
       if (used < limit) continue;
       const message = `pods "${name}" is forbidden: exceeded quota: ${quota.metadata.name}, requested: pods=1, used: pods=${used}, limited: pods=${limit}`;
       throw forbidden(message);
@@ -343,6 +350,13 @@ export class LocalCluster {
       }
     });
   }
+}
+
+/** How long the node may take to stop it: nothing for what no node runs, or runs no more. */
+function graceSeconds(object: KubeObject, givenSeconds: number | undefined): number {
+  const { nodeName, terminationGracePeriodSeconds = 30 } = (object.spec ?? {}) as PodSpec;
+  if (object.kind !== 'Pod' || nodeName === undefined || isOver(object)) return 0;
+  return givenSeconds ?? terminationGracePeriodSeconds;
 }
 
 const identity = ['name', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'managedFields'];

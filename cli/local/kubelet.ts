@@ -3,9 +3,11 @@ import { refOf } from '../../operator/kube/object.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import type { PodAddresses } from './addresses.ts';
 import type { LocalCluster } from './cluster.ts';
+import { HostsFile, podHosts } from './hosts.ts';
 import type { Folders, Lookup } from './pod-environment.ts';
+import type { PodGuard } from './pod-guard.ts';
 import { PodRunner } from './pod-runner.ts';
-import type { PodSpec, PodStatus } from './pod.ts';
+import { isOver, type PodSpec, type PodStatus } from './pod.ts';
 import { whyUnschedulable } from './scheduler.ts';
 import { podKind } from './workloads.ts';
 
@@ -15,6 +17,7 @@ export interface KubeletOptions {
   appFolder: string;
   folders: Folders;
   addresses: PodAddresses;
+  guard: PodGuard;
   /** Extended resources of this machine, such as `{ 'nvidia.com/gpu': 1 }`. */
   devices: Record<string, number>;
   baseEnv: Record<string, string>;
@@ -24,10 +27,17 @@ export interface KubeletOptions {
 const nodeName = 'laptop';
 const mirrored = ['Secret', 'ConfigMap'].map((kind) => ({ apiVersion: 'v1', kind }));
 
-/** The one node of a laptop: takes pods where its devices suffice, runs each as a process, and tells how it does. */
+/** The longest grace of pods when the whole session stops: somebody waits for it. */
+const maxStopGraceMs = 10_000;
+
+/**
+ * The one node of a laptop: takes pods where its devices suffice, runs each as a process, tells how it does, and keeps the
+ * file that stands in for their names in DNS.
+ */
 export class Kubelet {
   readonly #cluster: LocalCluster;
   readonly #options: KubeletOptions;
+  readonly #hosts: HostsFile;
   readonly #runners = new Map<string, PodRunner>();
   readonly #stops: (() => void)[];
   #due = false;
@@ -36,6 +46,7 @@ export class Kubelet {
   constructor(cluster: LocalCluster, options: KubeletOptions) {
     this.#cluster = cluster;
     this.#options = options;
+    this.#hosts = new HostsFile(options.folders.hosts);
     this.#stops = [podKind, ...mirrored].map((kind) =>
       cluster.onChange(kind, () => {
         this.#soon();
@@ -50,11 +61,12 @@ export class Kubelet {
     return this.#runners.get(pod.metadata.uid ?? '')?.pid;
   }
 
-  /** Stops every pod; what is not gone after `graceMs` is killed. Resolves when no process is left. */
-  async stop(graceMs: number): Promise<void> {
+  /** Stops every pod, and kills what is not gone after its grace period. Resolves when no process is left. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     for (const stop of this.#stops) stop();
-    await Promise.all([...this.#runners.values()].map((runner) => runner.stop(graceMs)));
+    await Promise.all([...this.#runners.values()].map((runner) => runner.stop(maxStopGraceMs)));
+    await this.#hosts.write({});
   }
 
   #soon(): void {
@@ -68,7 +80,10 @@ export class Kubelet {
 
   #lookAtAll(): void {
     const pods = this.#cluster.all(podKind);
-    const here = pods.filter((pod) => (pod.spec as PodSpec).nodeName !== undefined);
+    void this.#hosts.write(podHosts(pods));
+    const uids = new Set(pods.map(({ metadata }) => metadata.uid));
+    for (const [uid, runner] of this.#runners) if (!uids.has(uid)) void runner.stop(0);
+    const here = pods.filter((pod) => (pod.spec as PodSpec).nodeName !== undefined && !isOver(pod));
     for (const pod of pods) {
       const uid = pod.metadata.uid ?? '';
       const runner = this.#runners.get(uid);

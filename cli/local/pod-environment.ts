@@ -14,6 +14,8 @@ export interface Folders {
   volumes: string;
   /** One folder for each pod, gone with it. */
   pods: string;
+  /** The file that stands in for DNS. */
+  hosts: string;
 }
 
 /** The keys of a Secret (decoded) or ConfigMap. */
@@ -155,9 +157,9 @@ export async function mountVolumes(
   return root;
 }
 
-/** The folder of a pod, gone with it. */
-export function podFolder(pod: KubeObject, { pods }: Folders): string {
-  return join(pods, `${pod.metadata.namespace ?? ''}_${pod.metadata.name}`);
+/** The folder of this incarnation of a pod, gone with it. */
+export function podFolder({ metadata }: KubeObject, { pods }: Folders): string {
+  return join(pods, `${metadata.namespace ?? ''}_${metadata.name}_${(metadata.uid ?? '').slice(0, 8)}`);
 }
 
 /** The folder whose content `refreshVolumes` keeps. */

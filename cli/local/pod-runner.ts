@@ -1,7 +1,9 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { backoffMs } from '../../lib/backoff.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
-import { ports, servingEnv } from '../../runtime/contract.ts';
+import { servingEnv } from '../../runtime/contract.ts';
+import { trainingEnv } from '../../runtime/training-contract.ts';
 import { CliError } from '../errors.ts';
 import type { PodAddresses } from './addresses.ts';
 import {
@@ -13,17 +15,29 @@ import {
   refreshVolumes,
   volumesFolder,
 } from './pod-environment.ts';
-import type { ContainerSpec, ContainerStatus, PodCondition, PodSpec, PodStatus, ProbeSpec, Terminated } from './pod.ts';
+import type { PodGuard } from './pod-guard.ts';
+import {
+  type ContainerSpec,
+  type ContainerStatus,
+  type PodCondition,
+  type PodSpec,
+  type PodStatus,
+  portNumber,
+  type ProbeSpec,
+  type Terminated,
+} from './pod.ts';
+import { podStatus } from './pod-status.ts';
 import { startProbe } from './probe.ts';
 import { type Exit, PodProcess } from './process.ts';
 
 export interface RunnerOptions {
   now: () => Date;
   random: () => number;
-  /** Where `runtime/serve.ts` lies: the working directory of a container. */
+  /** Where `runtime/` lies: the working directory of a container. */
   appFolder: string;
   folders: Folders;
   addresses: PodAddresses;
+  guard: PodGuard;
   lookup: Lookup;
   /** Of the person's own environment: what a program needs to run at all. */
   baseEnv: Record<string, string>;
@@ -42,33 +56,39 @@ const missingMs = 1_000;
  * open connections are still to come.
  */
 const drainDelayMs = 1_000;
+/** What a container may leave as its last words, as in Kubernetes. */
+const maxMessageBytes = 4096;
 
 /**
- * The life of one pod: a process that is probed, restarted with growing waits, and stopped with its grace period. The
- * image is not run: the command runs from the folder of this program.
+ * The life of one pod: a process that is probed, restarted with growing waits as its policy says, and stopped with its
+ * grace period. The image is not run: the command runs from the folder of this program.
  *
  * Left out: more than one container, init containers, resource limits, and what a securityContext restricts.
  */
 export class PodRunner {
   readonly #pod: KubeObject;
   readonly #options: RunnerOptions;
+  readonly #spec: PodSpec;
   readonly #container: ContainerSpec;
   readonly #stop = new AbortController();
   readonly #startedAt: string;
   #address = '';
   #process: PodProcess | undefined;
   #state: ContainerStatus['state'] = { waiting: { reason: 'ContainerCreating' } };
+  /** How the run before the present state ended. */
   #last: Terminated | undefined;
   #restarts = 0;
   #started = false;
   #ready = false;
+  #isOver = false;
   #refreshed: Promise<void> = Promise.resolve();
   #conditions: PodCondition[] = [];
-  /** Resolves when the process is gone and nothing of the pod is left. */
+  /** Resolves when the pod was stopped, its process is gone and nothing of it is left. */
   readonly done: Promise<void>;
 
   constructor(pod: KubeObject, options: RunnerOptions) {
-    const [container] = (pod.spec as PodSpec).containers;
+    this.#spec = pod.spec as PodSpec;
+    const [container] = this.#spec.containers;
     if (container === undefined) throw new CliError('InvalidObject', `pod ${pod.metadata.name} has no container`);
     this.#pod = pod;
     this.#options = options;
@@ -82,12 +102,12 @@ export class PodRunner {
     return this.#process?.pid;
   }
 
-  /** Asks the process to stop, and kills it after the grace period. */
+  /** Asks the process to stop, and kills it after the grace period, which a later call can only shorten. */
   stop(graceMs: number): Promise<void> {
-    if (!this.#stop.signal.aborted) {
+    this.#process?.stop(graceMs);
+    if (!this.#stopped()) {
       this.#stop.abort();
       this.#ready = false;
-      void this.#process?.stop(graceMs);
       this.#report();
     }
     return this.done;
@@ -100,9 +120,9 @@ export class PodRunner {
   }
 
   async #refresh(): Promise<void> {
-    if (this.#address === '' || this.#stop.signal.aborted) return;
+    if (this.#address === '' || this.#stopped() || this.#isOver) return;
     const { folders, lookup } = this.#options;
-    await refreshVolumes((this.#pod.spec as PodSpec).volumes ?? [], volumesFolder(this.#pod, folders), lookup).catch(
+    await refreshVolumes(this.#spec.volumes ?? [], volumesFolder(this.#pod, folders), lookup).catch(
       (error: unknown) => {
         // The pod may have been stopped, and its folder removed, meanwhile.
         if (!(error instanceof CliError) && !this.#stopped()) throw error;
@@ -115,22 +135,24 @@ export class PodRunner {
     this.#report();
     while (!this.#stopped()) {
       const startMs = this.#options.now().getTime();
-      const started = await this.#runOnce();
+      const ended = await this.#runOnce();
       if (this.#stopped()) break;
-      if (!started) {
+      if (ended === undefined) {
         await this.#pause(missingMs);
-        continue;
+      } else if (this.#startsAgain(ended)) {
+        failures = this.#options.now().getTime() - startMs > calmMs ? 1 : failures + 1;
+        await this.#backOff(failures, ended);
+      } else {
+        this.#isOver = true;
+        this.#report();
+        this.#releaseAddress();
+        await this.#pause(Infinity);
       }
-      failures = this.#options.now().getTime() - startMs > calmMs ? 1 : failures + 1;
-      const waitMs = backoffMs(failures, restartBackoff, this.#options.random);
-      const { name, namespace = '' } = this.#pod.metadata;
-      const message = `back-off ${Math.round(waitMs / 1000)}s restarting failed container=${this.#container.name} pod=${name}_${namespace}`;
-      this.#state = { waiting: { reason: 'CrashLoopBackOff', message } };
-      this.#report();
-      await this.#pause(waitMs);
-      this.#restarts += 1;
     }
-    if (this.#address !== '') this.#options.addresses.release(this.#address);
+    // Where the pod object still stands, it says how its process ended.
+    this.#isOver = true;
+    this.#report();
+    this.#releaseAddress();
     await rm(podFolder(this.#pod, this.#options.folders), { recursive: true, force: true });
   }
 
@@ -138,48 +160,93 @@ export class PodRunner {
     return this.#stop.signal.aborted;
   }
 
-  /** False: it could not be started; the state says why. */
-  async #runOnce(): Promise<boolean> {
-    const { folders, lookup, baseEnv, appFolder, addresses, onLine } = this.#options;
+  #startsAgain({ exitCode }: Terminated): boolean {
+    const { restartPolicy = 'Always' } = this.#spec;
+    return restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && exitCode !== 0);
+  }
+
+  async #backOff(failures: number, ended: Terminated): Promise<void> {
+    const waitMs = backoffMs(failures, restartBackoff, this.#options.random);
+    const { name, namespace = '' } = this.#pod.metadata;
+    const message = `back-off ${Math.round(waitMs / 1000)}s restarting failed container=${this.#container.name} pod=${name}_${namespace}`;
+    this.#last = ended;
+    this.#state = { waiting: { reason: 'CrashLoopBackOff', message } };
+    this.#report();
+    await this.#pause(waitMs);
+    if (!this.#stopped()) this.#restarts += 1;
+  }
+
+  #releaseAddress(): void {
+    if (this.#address !== '') this.#options.addresses.release(this.#address);
+  }
+
+  /** Where the last words of the process are expected. */
+  #wordsFile(): string {
+    return join(podFolder(this.#pod, this.#options.folders), 'termination-log');
+  }
+
+  /** The environment of the container, with everything in place that it points at. @throws CliError */
+  async #prepare(): Promise<Record<string, string>> {
+    const { folders, lookup, addresses, baseEnv } = this.#options;
+    if (this.#address === '') this.#address = await addresses.take();
+    const root = await mountVolumes(this.#pod, this.#container, folders, lookup);
+    const env = containerEnv(this.#container, this.#pod, this.#address, lookup, root);
+    await mkdir(podFolder(this.#pod, folders), { recursive: true });
+    await writeFile(this.#wordsFile(), '');
+    if (servingEnv.drainDelayMs in env) env[servingEnv.drainDelayMs] = String(drainDelayMs);
+    const own = { [trainingEnv.hostsFile]: folders.hosts, [trainingEnv.terminationLog]: this.#wordsFile() };
+    return { ...baseEnv, ...env, ...own };
+  }
+
+  /** How the process ended; undefined: it could not be started, and the state says why. */
+  async #runOnce(): Promise<Terminated | undefined> {
+    const { appFolder, guard, onLine } = this.#options;
     let env: Record<string, string>;
     try {
-      if (this.#address === '') this.#address = await addresses.take();
-      const root = await mountVolumes(this.#pod, this.#container, folders, lookup);
-      env = containerEnv(this.#container, this.#pod, this.#address, lookup, root);
+      env = await this.#prepare();
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
       const reason = error.code === 'MissingReference' ? 'CreateContainerConfigError' : 'CreateContainerError';
       this.#state = { waiting: { reason, message: error.message } };
       this.#report();
-      return false;
+      return undefined;
     }
-    if (this.#stopped()) return false;
-    if (servingEnv.drainDelayMs in env) env[servingEnv.drainDelayMs] = String(drainDelayMs);
-    const command = [...(this.#container.command ?? ['node', 'runtime/serve.ts']), ...(this.#container.args ?? [])];
-    const [file = 'node', ...args] = command;
+    if (this.#stopped()) return undefined;
+    const [file = 'node', ...args] = [
+      ...(this.#container.command ?? ['node', 'runtime/serve.ts']),
+      ...(this.#container.args ?? []),
+    ];
     const startedAt = this.#time();
-    const onOutput = (line: string): void => onLine(this.#pod, line);
-    const own = { ...baseEnv, ...env };
-    this.#process = new PodProcess([file === 'node' ? process.execPath : file, ...args], appFolder, own, onOutput);
+    const running = new PodProcess({
+      command: [file === 'node' ? process.execPath : file, ...args],
+      cwd: appFolder,
+      env,
+      guard,
+      onLine: (line) => onLine(this.#pod, line),
+    });
+    this.#process = running;
     this.#state = { running: { startedAt } };
     this.#report();
-    const probing = this.#probe(this.#process);
-    const exit = await this.#process.exited;
+    const probing = this.#probe(running);
+    const exit = await running.exited;
     probing.abort();
     [this.#started, this.#ready] = [false, false];
-    this.#last = this.#terminated(exit, startedAt, this.#process.lastOutput);
-    this.#state = { terminated: this.#last };
+    const terminated = await this.#terminated(exit, startedAt, running.lastOutput);
+    this.#state = { terminated };
     this.#process = undefined;
     this.#report();
-    return true;
+    return terminated;
   }
 
-  #terminated({ exitCode, signal }: Exit, startedAt: string, output: string): Terminated {
+  async #terminated({ exitCode, signal }: Exit, startedAt: string, output: string): Promise<Terminated> {
+    const words = (await readFile(this.#wordsFile(), 'utf8').catch(() => '')).slice(0, maxMessageBytes);
+    const fromOutput = this.#container.terminationMessagePolicy === 'FallbackToLogsOnError' && exitCode !== 0;
+    const message = words === '' && fromOutput ? output : words;
     return {
       exitCode,
       ...(signal === undefined ? {} : { signal }),
       reason: exitCode === 0 ? 'Completed' : 'Error',
-      ...(exitCode === 0 || output === '' ? {} : { message: output }),
+      ...(message === '' ? {} : { message }),
       startedAt,
       finishedAt: this.#time(),
     };
@@ -193,12 +260,11 @@ export class PodRunner {
         onVerdict(true);
         return;
       }
-      const { port } = spec.httpGet;
-      const number = typeof port === 'number' ? port : port in ports ? ports[port as keyof typeof ports] : Number(port);
-      startProbe({ probe: spec, host: this.#address, port: number, onVerdict }, controller.signal);
+      const port = portNumber(this.#spec, spec.httpGet.port);
+      startProbe({ probe: spec, host: this.#address, port, onVerdict }, controller.signal);
     };
     const killUnless = (healthy: boolean): void => {
-      if (!healthy) void running.stop((this.#graceSeconds() || 1) * 1000);
+      if (!healthy) running.stop((this.#graceSeconds() || 1) * 1000);
     };
     const startup = new AbortController();
     probe(this.#container.startupProbe, (healthy) => {
@@ -217,17 +283,18 @@ export class PodRunner {
   }
 
   #graceSeconds(): number {
-    return (this.#pod.spec as PodSpec).terminationGracePeriodSeconds ?? 30;
+    return this.#spec.terminationGracePeriodSeconds ?? 30;
   }
 
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      this.#stop.signal.addEventListener('abort', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+  /** Waits so long, or until the pod is stopped. */
+  async #pause(delayMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const timer = delayMs === Infinity ? undefined : setTimeout(() => resolve(undefined), delayMs);
+    const wake = (): void => resolve(undefined);
+    this.#stop.signal.addEventListener('abort', wake);
+    await promise;
+    clearTimeout(timer);
+    this.#stop.signal.removeEventListener('abort', wake);
   }
 
   #time(): string {
@@ -235,39 +302,22 @@ export class PodRunner {
   }
 
   #report(): void {
-    const condition = (type: PodCondition['type'], holds: boolean): PodCondition => {
-      const status = holds ? 'True' : 'False';
-      const old = this.#conditions.find((known) => known.type === type && known.status === status);
-      return { type, status, lastTransitionTime: old?.lastTransitionTime ?? this.#time() };
-    };
-    this.#conditions = [
-      condition('PodScheduled', true),
-      condition('Initialized', true),
-      condition('ContainersReady', this.#ready),
-      condition('Ready', this.#ready),
-    ];
-    this.#options.writeStatus(this.#pod, {
-      phase: this.#address === '' || this.#isWaiting() ? 'Pending' : 'Running',
-      startTime: this.#startedAt,
-      ...(this.#address === '' ? {} : { podIP: this.#address, podIPs: [{ ip: this.#address }] }),
-      conditions: this.#conditions,
-      containerStatuses: [
-        {
-          name: this.#container.name,
-          ready: this.#ready,
-          started: this.#started,
-          restartCount: this.#restarts,
-          image: this.#container.image,
-          imageID: '',
-          state: this.#state,
-          ...(this.#last === undefined ? {} : { lastState: { terminated: this.#last } }),
-        },
-      ],
-    });
-  }
-
-  /** Has never run. */
-  #isWaiting(): boolean {
-    return this.#last === undefined && this.#state.waiting !== undefined;
+    const status = podStatus(
+      {
+        container: this.#container,
+        startedAt: this.#startedAt,
+        ...(this.#address === '' ? {} : { address: this.#address }),
+        state: this.#state,
+        ...(this.#last === undefined ? {} : { last: this.#last }),
+        restarts: this.#restarts,
+        started: this.#started,
+        ready: this.#ready,
+        isOver: this.#isOver,
+      },
+      this.#conditions,
+      this.#time(),
+    );
+    this.#conditions = status.conditions ?? [];
+    this.#options.writeStatus(this.#pod, status);
   }
 }

@@ -1,8 +1,10 @@
 import type { KubeObject } from '../../operator/kube/object.ts';
 
+export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
+
 /** The parts of `status` of a Pod that the laptop writes. */
 export interface PodStatus {
-  phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed';
+  phase: PodPhase;
   reason?: string;
   message?: string;
   podIP?: string;
@@ -44,6 +46,9 @@ export interface PodSpec {
   containers: ContainerSpec[];
   volumes?: VolumeSpec[];
   nodeName?: string;
+  hostname?: string;
+  subdomain?: string;
+  restartPolicy?: 'Always' | 'OnFailure' | 'Never';
   terminationGracePeriodSeconds?: number;
 }
 
@@ -52,13 +57,14 @@ export interface ContainerSpec {
   image: string;
   command?: string[];
   args?: string[];
+  ports?: { name?: string; containerPort: number }[];
   env?: EnvSpec[];
   resources?: { requests?: Record<string, string | number>; limits?: Record<string, string | number> };
   volumeMounts?: { name: string; mountPath: string; subPath?: string }[];
   startupProbe?: ProbeSpec;
   readinessProbe?: ProbeSpec;
   livenessProbe?: ProbeSpec;
-  terminationMessagePath?: string;
+  terminationMessagePolicy?: 'File' | 'FallbackToLogsOnError';
 }
 
 export interface EnvSpec {
@@ -97,4 +103,16 @@ export function isReady(pod: KubeObject): boolean {
 /** Ready, and not told to stop. */
 export function isAvailable(pod: KubeObject): boolean {
   return isReady(pod) && pod.metadata.deletionTimestamp === undefined;
+}
+
+/** A pod whose container ended and is not started again. */
+export function isOver(pod: KubeObject): boolean {
+  const phase = (pod.status as PodStatus | undefined)?.phase;
+  return phase === 'Failed' || phase === 'Succeeded';
+}
+
+/** The number of a port that is given as such, or by the name it has in a container. */
+export function portNumber({ containers }: PodSpec, port: number | string): number {
+  const named = containers.flatMap(({ ports = [] }) => ports).find(({ name }) => name === port);
+  return named?.containerPort ?? Number(port);
 }

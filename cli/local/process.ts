@@ -1,10 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PodGuard } from './pod-guard.ts';
 
 export interface Exit {
   /** As a container reports it: 128 + the signal's number where a signal ended it. */
   exitCode: number;
   signal?: number;
+}
+
+export interface ProcessOptions {
+  command: string[];
+  cwd: string;
+  env: Record<string, string>;
+  guard: PodGuard;
+  onLine: (line: string) => void;
 }
 
 const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
@@ -20,15 +31,23 @@ const signalNumbers: Partial<Record<NodeJS.Signals, number>> = {
 const tailLines = 80;
 const tailBytes = 2048;
 
+/** How long after its end the output of a process may still arrive. */
+const flushMs = 1_000;
+
 /** A child process with a process group of its own, so that nothing it started outlives it. */
 export class PodProcess {
+  /** Resolves once the process is gone and its output has been read. */
   readonly exited: Promise<Exit>;
   readonly #child: ChildProcess;
   readonly #tail: string[] = [];
+  #killAtMs = Infinity;
+  #killTimer: NodeJS.Timeout | undefined;
 
-  constructor(command: string[], cwd: string, env: Record<string, string>, onLine: (line: string) => void) {
+  constructor({ command, cwd, env, guard, onLine }: ProcessOptions) {
     const [file = process.execPath, ...args] = command;
     this.#child = spawn(file, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    const { pid } = this.#child;
+    if (pid !== undefined) guard.watch(pid);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       if (stream === null) continue;
       createInterface({ input: stream }).on('line', (line) => {
@@ -44,8 +63,12 @@ export class PodProcess {
       });
       this.#child.once('exit', (code, name) => {
         this.#killGroup();
+        clearTimeout(this.#killTimer);
+        if (pid !== undefined) guard.release(pid);
         const signal = name === null ? undefined : (signalNumbers[name] ?? 0);
-        resolve(signal === undefined ? { exitCode: code ?? 1 } : { exitCode: 128 + signal, signal });
+        const exit = signal === undefined ? { exitCode: code ?? 1 } : { exitCode: 128 + signal, signal };
+        const flushed = Promise.race([once(this.#child, 'close'), delay(flushMs, undefined, { ref: false })]);
+        void flushed.then(() => resolve(exit));
       });
     });
   }
@@ -54,18 +77,20 @@ export class PodProcess {
     return this.#child.pid;
   }
 
-  /** The end of what the process wrote: its termination message. */
+  /** The end of what the process wrote: its termination message where it left no other. */
   get lastOutput(): string {
     return this.#tail.join('\n').slice(-tailBytes);
   }
 
-  /** Asks it to stop; after `graceMs` it is killed. Resolves once it is gone. */
-  async stop(graceMs: number): Promise<Exit> {
-    this.#child.kill('SIGTERM');
-    const timer = setTimeout(() => this.#killGroup(), graceMs);
-    const exit = await this.exited;
-    clearTimeout(timer);
-    return exit;
+  /** Asks it to stop, once; after `graceMs` it is killed. A later call can only shorten that. */
+  stop(graceMs: number): void {
+    const atMs = performance.now() + graceMs;
+    if (this.#killAtMs === Infinity && graceMs > 0) this.#child.kill('SIGTERM');
+    if (atMs >= this.#killAtMs) return;
+    this.#killAtMs = atMs;
+    clearTimeout(this.#killTimer);
+    if (graceMs > 0) this.#killTimer = setTimeout(() => this.#killGroup(), graceMs);
+    else this.#killGroup();
   }
 
   #killGroup(): void {

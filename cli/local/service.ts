@@ -2,7 +2,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { once } from 'node:events';
 import { ports } from '../../runtime/contract.ts';
 import type { LocalCluster } from './cluster.ts';
-import { isAvailable, type PodStatus } from './pod.ts';
+import { isAvailable, type PodSpec, type PodStatus, portNumber } from './pod.ts';
 import { labelMatcher, selectorText } from './selectors.ts';
 import { podKind } from './workloads.ts';
 
@@ -34,12 +34,6 @@ const loopback = '127.0.0.1';
 
 /** How long a connection waits for a pod to become ready before it is closed. */
 const patienceMs = 3_000;
-
-const containerPort = (port: ServicePort): number => {
-  const target = port.targetPort ?? port.port;
-  if (typeof target === 'number') return target;
-  return target in ports ? ports[target as keyof typeof ports] : Number(target);
-};
 
 /** One port of one Service: a TCP proxy that spreads connections over the pods that are ready. */
 class Door {
@@ -155,7 +149,10 @@ export class Services {
     return this.#cluster
       .all(podKind, namespace)
       .filter((pod) => matches(pod.metadata.labels) && isAvailable(pod))
-      .flatMap((pod) => (pod.status as PodStatus).podIP ?? [])
-      .map((host) => ({ host, port: containerPort(port) }));
+      .flatMap((pod) => {
+        const host = (pod.status as PodStatus).podIP;
+        const target = portNumber(pod.spec as PodSpec, port.targetPort ?? port.port);
+        return host === undefined ? [] : [{ host, port: target }];
+      });
   }
 }

@@ -16,6 +16,7 @@ import { Control } from './control.ts';
 import { localDevices } from './devices.ts';
 import { Kubelet } from './kubelet.ts';
 import { startLocalOperator } from './operator.ts';
+import { PodGuard } from './pod-guard.ts';
 import { PodLogs } from './pod-logs.ts';
 import { type Endpoint, Services } from './service.ts';
 import { Workloads } from './workloads.ts';
@@ -40,9 +41,6 @@ const passedOn = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'NODE_EXTRA_CA_CERTS', 'LD_L
 /** Lines of log kept for each deployment. */
 const logLines = 5_000;
 
-/** How long a stopping session waits for its pods before it kills them. */
-const stopGraceMs = 3_000;
-
 /** The longest path a unix socket can have on every system. */
 const maxSocketPath = 100;
 
@@ -54,6 +52,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #workloads: Workloads;
   readonly #services: Services;
+  readonly #guard = new PodGuard();
   readonly #control: Control;
   readonly #socket: string;
   #stopOperator: () => Promise<void> = () => Promise.resolve();
@@ -72,7 +71,12 @@ export class Session {
       random: Math.random,
       appFolder,
       devices,
-      folders: { volumes: join(folder, 'volumes'), pods: join(folder, 'pods') },
+      folders: {
+        volumes: join(folder, 'volumes'),
+        pods: join(folder, 'pods'),
+        hosts: join(folder, 'pods', 'hosts.json'),
+      },
+      guard: this.#guard,
       addresses: new PodAddresses(prefix),
       baseEnv: Object.fromEntries(passedOn.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
       onLine: (pod, line) => {
@@ -127,7 +131,8 @@ export class Session {
     await this.#stopOperator();
     this.#workloads.stop();
     this.#services.stop();
-    await this.kubelet.stop(stopGraceMs);
+    await this.kubelet.stop();
+    await this.#guard.close();
     this.#control.close();
     await rm(sessionFile(this.#options.folder), { force: true });
     await rm(this.#socket, { force: true });

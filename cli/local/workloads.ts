@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject, ObjectMeta, OwnerReference, ResourceKind } from '../../operator/kube/object.ts';
 import type { LocalCluster } from './cluster.ts';
-import { isAvailable, isReady, type PodStatus } from './pod.ts';
+import { isAvailable, isOver, isReady, type PodStatus } from './pod.ts';
 
 const deploymentKind: ResourceKind = {
   apiVersion: 'apps/v1',
@@ -256,12 +256,6 @@ export class Workloads {
       lastUpdateTime: unchanged ? same.lastUpdateTime : now,
     };
   }
-}
-
-/** A pod that was stopped for good and must be replaced, such as an evicted one. */
-function isOver(pod: KubeObject): boolean {
-  const phase = (pod.status as PodStatus | undefined)?.phase;
-  return phase === 'Failed' || phase === 'Succeeded';
 }
 
 function podRef({ apiVersion, kind, metadata: { name, namespace, uid } }: KubeObject) {
