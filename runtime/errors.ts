@@ -37,8 +37,8 @@ export class ModelFault extends Error {
   readonly code = 'ModelFault';
   readonly fault: Fault;
 
-  constructor(fault: Fault) {
-    super(fault.message);
+  constructor(fault: Fault, cause?: unknown) {
+    super(fault.message, { cause });
     this.fault = fault;
   }
 }

@@ -1,14 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
-import type { ServingConfig } from '../config.ts';
 import { pinFile } from '../contract.ts';
-import { resolveModel } from '../store/resolve.ts';
 import { isRecord } from './json.ts';
-import type { Resolve } from './served-model.ts';
 
 /** The digest that another replica loaded from this URI; undefined where none is pinned. Never throws. */
-async function readPin(pinDir: string, uri: string, log: Log): Promise<string | undefined> {
+export async function readPin(pinDir: string, uri: string, log: Log): Promise<string | undefined> {
   const text = await readFile(join(pinDir, pinFile), 'utf8').catch(() => undefined);
   if (text === undefined) return undefined;
   try {
@@ -21,12 +18,4 @@ async function readPin(pinDir: string, uri: string, log: Log): Promise<string | 
     log.warn('the pin file is not valid JSON and is ignored');
   }
   return undefined;
-}
-
-/** Gets the configured model from the store. The pin is read at every try, as the kubelet renews it at any time. */
-export function resolverOf({ modelUri, modelDigest, pinDir, storage }: ServingConfig): Resolve {
-  return async (hooks) => {
-    const pinnedDigest = await readPin(pinDir, modelUri, hooks.log);
-    return resolveModel({ uri: modelUri, digest: modelDigest, pinnedDigest, storage }, hooks);
-  };
 }

@@ -6,7 +6,7 @@ import type { ServingConfig } from '../config.ts';
 import { adminPaths, type ServingReport } from '../contract.ts';
 import { startGrpcServer } from './grpc.ts';
 import { createRestServer } from './rest.ts';
-import { resolverOf } from './pin.ts';
+import { resolverOf } from './resolver.ts';
 import { ServedModel } from './served-model.ts';
 import { limits } from './limits.ts';
 import { createServingMetrics } from './serving-metrics.ts';

@@ -49,10 +49,10 @@ export function refusal(host: string, text: string, allowed: Ranges): StoreError
   const range = address.range();
   const where = host === text ? text : `${host} (${text})`;
   if (metadata.some((known) => ipaddr.parse(known).toNormalizedString() === address.toNormalizedString())) {
-    return addressNotAllowed(`${where} is the metadata address of a cloud: models are never loaded from there.`);
+    return addressNotAllowed(`${where} is the metadata address of a cloud: nothing is read from there or written to.`);
   }
   if (never.has(range)) {
-    return addressNotAllowed(`${where} is in the ${range} range: models are never loaded from there.`);
+    return addressNotAllowed(`${where} is in the ${range} range: nothing is read from there or written to.`);
   }
   if (range === 'unicast' || isWithin(address, allowed)) return undefined;
   return addressNotAllowed(

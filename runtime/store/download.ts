@@ -4,7 +4,7 @@ import { mkdir, open, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
-import { StoreError, storeErrorIn, systemCode, unavailable } from './errors.ts';
+import { invalid, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import type { RemoteFile, StoreLimits } from './source.ts';
 
 interface DownloadHooks {
@@ -42,7 +42,7 @@ export async function download(
       if (error instanceof ContentChanged) throw error;
       const after = await lengthOf(target);
       const own = storeErrorIn(error);
-      if (own && !(own.fault.retrying && own.code === 'StorageUnavailable')) throw own;
+      if (own && !(own.retrying && own.code === 'StorageUnavailable')) throw own;
       if (['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) throw error;
       cuts = after > best ? 0 : cuts + 1;
       best = Math.max(best, after);
@@ -119,8 +119,8 @@ async function hashStart(hash: Hash, path: string, length: number, signal: Abort
 
 const lengthOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;
 
-const tooLarge = (path: string, limits: StoreLimits): StoreError =>
-  new StoreError('InvalidModel', `${JSON.stringify(path)} is larger than ${limits.bytes} bytes.`, { retrying: false });
+const tooLarge = (path: string, limits: StoreLimits): Error =>
+  invalid(`${JSON.stringify(path)} is larger than ${limits.bytes} bytes.`);
 
 function reasonOf(error: unknown): string {
   const code = systemCode(error);

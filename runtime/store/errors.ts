@@ -1,27 +1,46 @@
-import type { Fault } from '../contract.ts';
+/** What became of a place and its content. Whoever asks has names of its own for these. */
+export type StoreCode =
+  | 'NotFound'
+  /** It is there but is not what was asked for, or the URI is none. */
+  | 'Invalid'
+  | 'DigestMismatch'
+  | 'ArchiveRefused'
+  | 'AccessDenied'
+  | 'AddressNotAllowed'
+  | 'StorageUnavailable'
+  /** Of the place that is written to, or of the cache. */
+  | 'StorageFull'
+  /** The place cannot keep what is promised of it, whatever is tried. */
+  | 'StorageUnsupported';
 
-/** Why a model's content cannot be had. The message names the URI, never a path of the container or a credential. */
+/** Why content cannot be had or kept. The message names the URI, never a path of the container or a credential. */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  readonly code: Fault['reason'];
-  readonly fault: Fault;
+  readonly code: StoreCode;
+  /** True where the same request may still succeed. */
+  readonly retrying: boolean;
 
-  constructor(reason: Fault['reason'], message: string, options: { retrying: boolean; cause?: unknown }) {
+  constructor(code: StoreCode, message: string, options: { retrying: boolean; cause?: unknown }) {
     super(message, { cause: options.cause });
-    this.code = reason;
-    this.fault = { reason, message, retrying: options.retrying };
+    this.code = code;
+    this.retrying = options.retrying;
   }
 }
 
-export const notFound = (message: string): StoreError => new StoreError('ModelNotFound', message, { retrying: true });
+export const notFound = (message: string): StoreError => new StoreError('NotFound', message, { retrying: true });
 
 export const denied = (message: string): StoreError => new StoreError('AccessDenied', message, { retrying: true });
 
 export const unavailable = (message: string, cause?: unknown): StoreError =>
   new StoreError('StorageUnavailable', message, { retrying: true, cause });
 
-export const invalidModel = (message: string): StoreError =>
-  new StoreError('InvalidModel', message, { retrying: false });
+export const full = (message: string, cause?: unknown): StoreError =>
+  new StoreError('StorageFull', message, { retrying: true, cause });
+
+export const unsupported = (message: string): StoreError =>
+  new StoreError('StorageUnsupported', message, { retrying: false });
+
+export const invalid = (message: string): StoreError => new StoreError('Invalid', message, { retrying: false });
 
 export const archiveRefused = (message: string): StoreError =>
   new StoreError('ArchiveRefused', message, { retrying: false });

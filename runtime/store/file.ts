@@ -1,16 +1,16 @@
 import { fileURLToPath } from 'node:url';
-import { addressNotAllowed, invalidModel } from './errors.ts';
+import { addressNotAllowed, invalid } from './errors.ts';
 import type { Scheme } from './source.ts';
 
 /** `file:///PATH`: for laptops. */
-export const file: Scheme = ({ url, shown, storage }) => {
+export const file: Scheme = ({ url, shown, storage, subject }) => {
   if (!storage.allowFileUris) {
     return Promise.reject(
       addressNotAllowed(
-        `${shown}: file URIs work on a laptop only. Put the model on a volume and name it pvc://CLAIM/PATH.`,
+        `${shown}: file URIs work on a laptop only. Put the ${subject.noun} on a volume and name it pvc://CLAIM/PATH.`,
       ),
     );
   }
-  if (url.host !== '') return Promise.reject(invalidModel(`${shown} is no file of this machine: write file:///PATH.`));
+  if (url.host !== '') return Promise.reject(invalid(`${shown} is no file of this machine: write file:///PATH.`));
   return Promise.resolve({ kind: 'local', path: fileURLToPath(url), root: '/' });
 };

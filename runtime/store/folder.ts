@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, sep } from 'node:path';
-import { invalidModel, notFound, systemCode } from './errors.ts';
-import type { ResolvedModel } from './request.ts';
-import { isModelFile, pathProblem, quoted, type StoreLimits } from './source.ts';
+import { join, relative, sep } from 'node:path';
+import type { Kind } from './cache.ts';
+import { invalid, notFound, systemCode } from './errors.ts';
+import { pathProblem, quoted, type StoreLimits } from './source.ts';
+
+/** A folder of the file system's own at the root of a volume, which root alone may read. */
+const lostAndFound = 'lost+found';
 
 /** `sha256:HEX` of a file, read as a stream. */
 export async function fileDigest(path: string, signal: AbortSignal): Promise<string> {
@@ -22,6 +25,21 @@ export function folderDigest(files: readonly { path: string; digest: string }[])
     .digest('hex')}`;
 }
 
+/** Content that lies on this machine. */
+export interface Found {
+  kind: Kind;
+  folder: string;
+  /** Relative to the folder. */
+  files: readonly string[];
+}
+
+/** What lies in the only folder of a folder that holds nothing else, as archives often have one. */
+export function onlyFolder({ kind, folder, files }: Found): Found | undefined {
+  const top = files[0]?.split('/', 1)[0];
+  if (top === undefined || !files.every((path) => path.startsWith(`${top}/`))) return undefined;
+  return { kind, folder: join(folder, top), files: files.map((path) => path.slice(top.length + 1)) };
+}
+
 /**
  * The relative paths of a folder's files, at any depth. Links are followed to files inside `root` only; a link to a
  * folder, a device or a socket is refused.
@@ -30,15 +48,16 @@ export async function listFolder(folder: string, root: string, shown: string, li
   const files: string[] = [];
   const walk = async (prefix: string): Promise<void> => {
     for (const entry of await readdir(join(folder, prefix), { withFileTypes: true })) {
+      if (prefix === '' && entry.name === lostAndFound) continue;
       const path = prefix === '' ? entry.name : `${prefix}/${entry.name}`;
       const problem = pathProblem(path);
-      if (problem) throw invalidModel(`${shown}: the file ${quoted(path)} ${problem}.`);
+      if (problem) throw invalid(`${shown}: the file ${quoted(path)} ${problem}.`);
       if (entry.isDirectory()) await walk(path);
       else {
         await requireInside(join(folder, path), root, `${shown}: ${quoted(path)}`);
         files.push(path);
       }
-      if (files.length > limits.files) throw invalidModel(`${shown} has more than ${limits.files} files.`);
+      if (files.length > limits.files) throw invalid(`${shown} has more than ${limits.files} files.`);
     }
   };
   await walk('');
@@ -51,38 +70,6 @@ export async function requireInside(path: string, root: string, shown: string): 
     throw systemCode(error) === 'ENOENT' ? notFound(`${shown} is a link to nowhere.`) : error;
   });
   const inside = relative(top, real);
-  if (inside === '..' || inside.startsWith(`..${sep}`))
-    throw invalidModel(`${shown} is a link that leaves the volume.`);
-  if (!(await stat(real)).isFile()) throw invalidModel(`${shown} is no regular file.`);
-}
-
-/**
- * The model among a folder's files: model.onnx, onnx/model.onnx or the only .onnx or .ort. A folder that holds nothing
- * but another folder is looked through, as archives often have one.
- */
-export function pickModel(folder: string, files: readonly string[], shown: string): Omit<ResolvedModel, 'digest'> {
-  const top = files[0]?.split('/', 1)[0];
-  if (top !== undefined && files.every((path) => path.startsWith(`${top}/`)) && top !== 'onnx') {
-    return pickModel(
-      join(folder, top),
-      files.map((path) => path.slice(top.length + 1)),
-      shown,
-    );
-  }
-  const usual = ['model.onnx', 'onnx/model.onnx'].find((path) => files.includes(path));
-  if (usual !== undefined) return { modelPath: join(folder, usual), directory: folder };
-  const models = files.filter(isModelFile);
-  const [only] = models;
-  if (only === undefined) throw invalidModel(`${shown} has no .onnx or .ort file.`);
-  if (models.length > 1) {
-    const some = models.sort().slice(0, 10).map(quoted).join(', ');
-    throw invalidModel(
-      `${shown} has ${models.length} models: ${some}${models.length > 10 ? ', …' : ''}. Name one of them in the URI, or call it model.onnx.`,
-    );
-  }
-  const modelPath = join(folder, only);
-  return {
-    modelPath,
-    directory: basename(dirname(only)) === 'onnx' ? dirname(dirname(modelPath)) : dirname(modelPath),
-  };
+  if (inside === '..' || inside.startsWith(`..${sep}`)) throw invalid(`${shown} is a link that leaves the volume.`);
+  if (!(await stat(real)).isFile()) throw invalid(`${shown} is no regular file.`);
 }

@@ -1,8 +1,8 @@
 import { request, type Dispatcher } from 'undici';
-import { addressNotAllowed, denied, invalidModel, notFound, unavailable, type StoreError } from './errors.ts';
+import { addressNotAllowed, denied, invalid, notFound, unavailable, type StoreError } from './errors.ts';
 import {
   isArchive,
-  isModelFile,
+  pathProblem,
   quoted,
   singleFile,
   type RemoteBody,
@@ -12,16 +12,19 @@ import {
 
 /** `http://` and `https://`: one file or archive. */
 export const http: Scheme = async (context) => {
-  const { url, shown } = context;
-  const name = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
-  if (!isModelFile(name) && !isArchive(name)) {
-    throw invalidModel(`${shown} names no .onnx, .ort, .tar, .tar.gz or .tgz: HTTP has no folders.`);
+  const { url, shown, subject } = context;
+  const name = decodeURIComponent(url.pathname.slice(url.pathname.lastIndexOf('/') + 1));
+  if (subject.named(name) === 'folder' && !isArchive(name)) {
+    throw invalid(`${shown} names no ${subject.files}: HTTP has no folders.`);
   }
   if (url.username !== '' || url.password !== '') {
-    throw invalidModel(`${shown} holds credentials: put them into the Secret that credentialsSecretRef names.`);
+    throw invalid(`${shown} holds credentials: put them into the Secret that credentialsSecretRef names.`);
   }
   let version: string | undefined;
-  const file = await singleFile(name.replaceAll('/', '_'), async (offset) => {
+  const path = name.replaceAll('/', '_');
+  const problem = pathProblem(path);
+  if (problem) throw invalid(`${shown}: the file's name ${problem}.`);
+  const file = await singleFile(path, async (offset) => {
     const body = await open(context, offset, version);
     version = body.version;
     return body;
@@ -52,7 +55,7 @@ async function open(context: SourceContext, offset: number, version: string | un
   body.on('error', () => undefined).destroy();
   // A server whose ranges cannot be trusted, or whose content is shorter now: from the start.
   if (resumes && (statusCode === 206 || statusCode === 416)) return open(context, 0, undefined);
-  throw refused(context.shown, statusCode);
+  throw refused(context, statusCode);
 }
 
 /** Its bytes are not the file's, so neither would be their digest; ranges of it are those of another file. */
@@ -62,11 +65,12 @@ const encoded = (shown: string, encoding: string): StoreError =>
       'Turn compression of this path off on the server.',
   );
 
-function refused(shown: string, status: number): StoreError {
+function refused({ shown, subject }: SourceContext, status: number): StoreError {
   if (status === 401 || status === 403) {
     return denied(`${shown}: the server answered ${status}. Check HTTP_AUTHORIZATION in the credentials Secret.`);
   }
-  if (status === 404 || status === 410) return notFound(`There is no ${shown}: the server answered ${status}.`);
+  if (status === 404 || status === 410)
+    return notFound(`There is no ${subject.noun} at ${shown}: the server answered ${status}.`);
   return unavailable(`${shown}: the server answered ${status}.`);
 }
 

@@ -1,22 +1,26 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { unpack } from './archive.ts';
 import { claim, contentFolder, exists, partialKey, publish, release, touch, type Kind } from './cache.ts';
 import { download } from './download.ts';
-import { invalidModel, StoreError, storeErrorIn } from './errors.ts';
-import { fileDigest, folderDigest, listFolder, pickModel, requireInside } from './folder.ts';
-import type { ResolvedModel, ResolveRequest, StoreHooks } from './request.ts';
-import { isArchive, isModelFile, type RemoteFile, type SourceContext } from './source.ts';
+import { invalid, StoreError, storeErrorIn } from './errors.ts';
+import { fileDigest, folderDigest, listFolder, requireInside, type Found } from './folder.ts';
+import type { ResolveRequest, StoreHooks } from './request.ts';
+import { isArchive, type RemoteFile, type SourceContext } from './source.ts';
 
-export interface Work extends SourceContext {
-  request: ResolveRequest;
+export interface Work<T> extends SourceContext {
+  request: Pick<ResolveRequest, 'uri' | 'digest' | 'pinnedDigest'>;
   hooks: StoreHooks;
+  /** What is wanted of content. Throws StoreError where it is not there: such content is not kept. */
+  pick(found: Found, shown: string): T;
 }
+
+type Digested<T> = T & { digest: string };
 
 const progressStepBytes = 1024 * 1024;
 
 /** Content whose digest is asked for or pinned, where it is here already. */
-export async function fromCache(work: Work): Promise<ResolvedModel | undefined> {
+export async function fromCache<T>(work: Work<T>): Promise<Digested<T> | undefined> {
   const digest = wantedDigest(work);
   if (digest === undefined) return undefined;
   for (const kind of ['file', 'archive', 'folder'] as const) {
@@ -27,45 +31,42 @@ export async function fromCache(work: Work): Promise<ResolvedModel | undefined> 
 }
 
 /** Files that lie on this machine are used in place; only archives are unpacked into the cache. */
-export async function fromDisk(path: string, root: string, work: Work): Promise<ResolvedModel> {
-  const { shown, limits, signal } = work;
+export async function fromDisk<T>(path: string, root: string, work: Work<T>): Promise<Digested<T>> {
+  const { subject, shown, limits, signal } = work;
   if ((await stat(path)).isDirectory()) {
     const paths = await listFolder(path, root, shown, limits);
-    const found = pickModel(path, paths, shown);
+    const found = work.pick({ kind: 'folder', folder: path, files: paths }, shown);
     const files: { path: string; digest: string }[] = [];
     for (const name of paths) files.push({ path: name, digest: await fileDigest(join(path, name), signal) });
     return { ...found, digest: requireDigest(folderDigest(files), work) };
   }
   await requireInside(path, root, shown);
-  if (!isModelFile(path) && !isArchive(path)) {
-    throw invalidModel(`${shown} is no .onnx, .ort, .tar, .tar.gz or .tgz file, and no folder.`);
-  }
+  const named = isArchive(path) ? 'archive' : subject.named(basename(path));
+  if (named === 'folder') throw invalid(`${shown} is no ${subject.files}, and no folder.`);
   const digest = requireDigest(await fileDigest(path, signal), work);
-  if (isModelFile(path)) return { modelPath: path, directory: dirname(path), digest };
+  if (named !== 'archive') {
+    return { ...work.pick({ kind: 'file', folder: dirname(path), files: [basename(path)] }, shown), digest };
+  }
   const found = await cached(work, digest, 'archive');
   if (found) return found;
   return withPart(work, [], async (part) => unpackInto(path, part, digest, work));
 }
 
 /** Downloads into a part of its own, checks the digest, and only then makes it content of the cache. */
-export async function fromRemote(kind: Kind, files: RemoteFile[], work: Work): Promise<ResolvedModel> {
+export async function fromRemote<T>(kind: Kind, files: RemoteFile[], work: Work<T>): Promise<Digested<T>> {
   return withPart(work, files, async (part) => {
     const folder = join(part, kind === 'archive' ? 'archive' : 'content');
     const digests = await downloadAll(files, folder, part, work);
     const digest = requireDigest(kind === 'folder' ? folderDigest(digests) : (digests[0]?.digest ?? ''), work);
     if (kind === 'archive') return unpackInto(join(folder, files[0]?.path ?? ''), part, digest, work);
-    pickModel(
-      folder,
-      files.map(({ path }) => path),
-      work.shown,
-    );
+    work.pick({ kind, folder, files: files.map(({ path }) => path) }, work.shown);
     await publish(folder, work.storage.cacheDir, digest, kind);
     return required(await cached(work, digest, kind));
   });
 }
 
 /** A part that can be gone on with is kept for the next attempt; any other is removed. */
-async function withPart<T>(work: Work, files: RemoteFile[], use: (part: string) => Promise<T>): Promise<T> {
+async function withPart<T>(work: Work<unknown>, files: RemoteFile[], use: (part: string) => Promise<T>): Promise<T> {
   const { request, storage } = work;
   const versions = files.map(({ path, size, version }) => version && JSON.stringify([path, size, version]));
   const source = JSON.stringify([request.uri, storage.s3Endpoint]);
@@ -87,7 +88,7 @@ async function downloadAll(
   files: RemoteFile[],
   folder: string,
   part: string,
-  work: Work,
+  work: Work<unknown>,
 ): Promise<{ path: string; digest: string }[]> {
   const { hooks, limits, shown, signal } = work;
   const sizes = files.map(({ size }) => size);
@@ -119,25 +120,23 @@ async function downloadAll(
   return digests;
 }
 
-async function unpackInto(archive: string, part: string, digest: string, work: Work): Promise<ResolvedModel> {
+async function unpackInto<T>(archive: string, part: string, digest: string, work: Work<T>): Promise<Digested<T>> {
   const { shown, limits, signal, storage } = work;
   const folder = join(part, 'content');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
   const paths = await unpack(archive, folder, shown, limits, signal);
-  pickModel(folder, paths, shown);
+  work.pick({ kind: 'archive', folder, files: paths }, shown);
   await publish(folder, storage.cacheDir, digest, 'archive');
   return required(await cached(work, digest, 'archive'));
 }
 
-async function cached(
-  { storage, shown, limits }: Work,
-  digest: string,
-  kind: Kind,
-): Promise<ResolvedModel | undefined> {
+async function cached<T>(work: Work<T>, digest: string, kind: Kind): Promise<Digested<T> | undefined> {
+  const { storage, shown, limits } = work;
   const folder = contentFolder(storage.cacheDir, digest, kind);
   if (!(await exists(folder))) return undefined;
-  return { ...pickModel(folder, await listFolder(folder, folder, shown, limits), shown), digest };
+  const files = await listFolder(folder, folder, shown, limits);
+  return { ...work.pick({ kind, folder, files }, shown), digest };
 }
 
 function required<T>(value: T | undefined): T {
@@ -146,15 +145,16 @@ function required<T>(value: T | undefined): T {
 }
 
 /** What the deployment asks for stands above what was pinned before it asked. */
-const wantedDigest = ({ request }: Work): string | undefined => request.digest ?? request.pinnedDigest;
+const wantedDigest = ({ request }: Work<unknown>): string | undefined => request.digest ?? request.pinnedDigest;
 
-function requireDigest(digest: string, work: Work): string {
+function requireDigest(digest: string, work: Work<unknown>): string {
+  const { field } = work.subject;
   const wanted = wantedDigest(work);
   if (wanted === undefined || wanted === digest) return digest;
   const cure =
     work.request.digest === undefined
-      ? 'Other replicas serve what was there first: put it back, or name the new content by a new URI or by spec.model.digest.'
-      : 'Put the right content there, or set spec.model.digest to what it has.';
+      ? `Other replicas serve what was there first: put it back, or name the new content by a new URI or by ${field}.digest.`
+      : `Put the right content there, or set ${field}.digest to what it has.`;
   throw new StoreError('DigestMismatch', `${work.shown} has the digest ${digest}, not ${wanted}. ${cure}`, {
     retrying: false,
   });

@@ -1,42 +1,47 @@
 import type { ServedScheme } from '../contract.ts';
 import { openConnections } from './connections.ts';
 import { ContentChanged } from './download.ts';
-import { denied, invalidModel, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
+import { denied, full, invalid, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import { file } from './file.ts';
 import { http } from './http.ts';
 import { fromCache, fromDisk, fromRemote, type Work } from './obtain.ts';
 import { pvc } from './pvc.ts';
-import type { ResolvedModel, ResolveRequest, StoreHooks } from './request.ts';
+import type { Found } from './folder.ts';
+import type { ResolveRequest, StoreHooks } from './request.ts';
 import { s3 } from './s3.ts';
-import { defaultLimits, type Scheme } from './source.ts';
+import type { Scheme, StoreLimits, Subject } from './source.ts';
 
 /** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
 const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, http, https: http, pvc, s3 };
 
 const isKnown = (name: string): name is keyof typeof schemes => Object.hasOwn(schemes, name);
 
-/**
- * Gets what a model URI names onto this machine. Content with the digest that is asked for or pinned is taken from the
- * cache without a look at its source. Rejects with StoreError, or with the signal's reason.
- */
-export async function resolveModel(request: ResolveRequest, hooks: StoreHooks): Promise<ResolvedModel> {
-  const limits = { ...defaultLimits, ...request.limits };
-  const { storage } = request;
+type Request = Pick<ResolveRequest, 'uri' | 'digest' | 'pinnedDigest' | 'storage'> & { limits: StoreLimits };
+
+/** Gets what a URI names onto this machine, and picks of it what is wanted. Rejects with StoreError, or with the signal's reason. */
+export async function obtain<T>(
+  subject: Subject,
+  pick: (found: Found, shown: string) => T,
+  request: Request,
+  hooks: StoreHooks,
+): Promise<T & { digest: string }> {
+  const { storage, limits } = request;
   const url = URL.canParse(request.uri) ? new URL(request.uri) : undefined;
   const name = url?.protocol.slice(0, -1) ?? '';
   if (!url || !isKnown(name)) {
-    throw invalidModel(`The model URI's scheme is none of ${Object.keys(schemes).join(', ')}.`);
+    throw invalid(`The scheme of ${subject.field}.uri is none of ${Object.keys(schemes).join(', ')}.`);
   }
   const scheme = schemes[name];
   const shown = shownUri(url);
   hooks.onProgress({ phase: 'Resolving' });
   const connections = openConnections(storage.allowedCidrs, storage.ca, limits);
-  const work: Work = { request, hooks, url, shown, storage, limits, connections, signal: hooks.signal };
+  const { signal } = hooks;
+  const work: Work<T> = { subject, pick, request, hooks, url, shown, storage, limits, connections, signal };
   try {
     return (await fromCache(work)) ?? (await fromSource(scheme, work));
   } catch (error) {
     if (hooks.signal.aborted) throw hooks.signal.reason;
-    throw explained(error, shown);
+    throw explained(error, shown, subject);
   } finally {
     await connections.close();
   }
@@ -47,23 +52,26 @@ function shownUri(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
 }
 
-function explained(error: unknown, shown: string): unknown {
+function explained(error: unknown, shown: string, { noun }: Subject): unknown {
   const own = storeErrorIn(error);
   if (own) return own;
   const code = systemCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return unavailable(`The model cache has no room left for ${shown}. Give it more, or serve a smaller model.`, error);
+    return full(
+      `The cache has no room left for the ${noun} at ${shown}. Give it more, or make the ${noun} smaller.`,
+      error,
+    );
   }
-  if (code === 'ENOENT' || code === 'ENOTDIR') return notFound(`There is no ${shown}.`);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return notFound(`There is no ${noun} at ${shown}.`);
   if (code === 'EACCES' || code === 'EPERM')
     return denied(`${shown} may not be read by the user that the runtime runs as.`);
   if (error instanceof ContentChanged) return unavailable(`${shown} keeps changing while it is read.`, error);
-  if (error instanceof URIError) return invalidModel(`${shown} has a percent sign that encodes nothing.`);
+  if (error instanceof URIError) return invalid(`${shown} has a percent sign that encodes nothing.`);
   if (code === undefined && !(error instanceof Error && 'cause' in error)) return error;
   return unavailable(`${shown} cannot be read: ${code ?? (error as Error).message}.`, error);
 }
 
-async function fromSource(scheme: Scheme, work: Work): Promise<ResolvedModel> {
+async function fromSource<T>(scheme: Scheme, work: Work<T>): Promise<T & { digest: string }> {
   for (let changes = 0; ; changes++) {
     const source = await scheme(work);
     try {
@@ -71,7 +79,7 @@ async function fromSource(scheme: Scheme, work: Work): Promise<ResolvedModel> {
       return await fromRemote(source.kind, source.files, work);
     } catch (error) {
       if (!(error instanceof ContentChanged) || changes === 2) throw error;
-      work.hooks.log.warn({ uri: work.shown }, 'the model changed while it was read; starting over');
+      work.hooks.log.warn({ uri: work.shown }, `the ${work.subject.noun} changed while it was read; starting over`);
     }
   }
 }

@@ -27,8 +27,21 @@ export const defaultLimits: StoreLimits = {
   cuts: 4,
 };
 
+/** What is looked for. Schemes and messages differ by it. */
+export interface Subject {
+  /** As messages call it: `model`. */
+  noun: string;
+  /** The field of the spec that messages send to: `spec.model`. */
+  field: string;
+  /** The files that it may be, beside archives, as messages call them. */
+  files: string;
+  /** What the last part of a URI's path must name. Where it may be either, a file goes before a folder. */
+  named(name: string): 'file' | 'folder' | 'either';
+}
+
 /** What a scheme works with. */
 export interface SourceContext {
+  subject: Subject;
   url: URL;
   /** The URI as messages may show it: without credentials and query. */
   shown: string;
@@ -39,7 +52,7 @@ export interface SourceContext {
 }
 
 export interface RemoteFile {
-  /** Relative to the model's folder, with `/`. */
+  /** Relative to the folder, with `/`. */
   path: string;
   size: number | undefined;
   /** A strong validator of the content: equal versions are equal bytes. Absent: a cut download starts over. */
@@ -66,15 +79,13 @@ type Source =
 /** Finds what a URI names. Rejects with StoreError. */
 export type Scheme = (context: SourceContext) => Promise<Source>;
 
-export const isModelFile = (path: string): boolean => /\.(onnx|ort)$/i.test(path);
-
 export const isArchive = (path: string): boolean => /\.(tar|tar\.gz|tgz)$/i.test(path);
 
 /** Shortens a file's name for a message. */
 export const quoted = (name: string): string => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
 
 /**
- * Why a relative path cannot be a file of a model: it would leave its folder, or its line in the folder's manifest would
+ * Why a relative path cannot be a file of a folder: it would leave its folder, or its line in the folder's manifest would
  * not be unique.
  */
 export function pathProblem(path: string): string | undefined {

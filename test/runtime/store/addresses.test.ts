@@ -3,7 +3,7 @@ import { parseRanges, refusal } from '../../../runtime/store/addresses.ts';
 
 const everything = parseRanges(['0.0.0.0/0', '::/0']);
 
-describe('addresses that a model is never loaded from, whatever is allowed', () => {
+describe('addresses that nothing is ever read from or written to, whatever is allowed', () => {
   test.each([
     '169.254.169.254',
     '169.254.0.1',

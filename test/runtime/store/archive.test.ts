@@ -2,19 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { pack, type Header } from 'tar-stream';
+import { tar, type Entry } from './tar.ts';
 import { openWorkplace, sha256, type Workplace } from './workplace.ts';
-
-type Entry = Partial<Header> & { name: string; content?: string };
-
-async function tar(entries: Entry[]): Promise<Buffer> {
-  const packer = pack();
-  for (const { content = '', ...header } of entries) packer.entry(header, header.type === undefined ? content : '');
-  packer.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of packer) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks);
-}
 
 describe('archives', () => {
   let work: Workplace;
@@ -55,7 +44,7 @@ describe('archives', () => {
   ])('%s is refused, and the entry is named', async (_what, entries, named) => {
     await work.write({ 'volumes/models/a.tar': await tar(entries) });
     const fault = await work.fault('pvc://models/a.tar');
-    expect(fault).toMatchObject({ reason: 'ArchiveRefused', retrying: false });
+    expect(fault).toMatchObject({ code: 'ArchiveRefused', retrying: false });
     expect(fault.message).toContain(named);
     expect(fault.message).not.toContain(work.folder);
     expect(await readdir(work.cacheDir)).toEqual(['partial']);
@@ -68,12 +57,12 @@ describe('archives', () => {
       'volumes/models/bomb.tgz': gzipSync(await tar([{ name: 'model.onnx', content: '0'.repeat(80_000_000) }])),
     });
     expect(await work.fault('pvc://models/a.tar', { limits: { files: 2 } })).toMatchObject({
-      reason: 'ArchiveRefused',
+      code: 'ArchiveRefused',
     });
     expect(await work.fault('pvc://models/a.tar', { limits: { bytes: 8 } })).toMatchObject({
-      reason: 'ArchiveRefused',
+      code: 'ArchiveRefused',
     });
-    expect(await work.fault('pvc://models/bomb.tgz')).toMatchObject({ reason: 'ArchiveRefused' });
+    expect(await work.fault('pvc://models/bomb.tgz')).toMatchObject({ code: 'ArchiveRefused' });
   });
 
   test('one that is cut or no archive at all is refused', async () => {
@@ -84,7 +73,7 @@ describe('archives', () => {
       'volumes/models/no.tgz': 'not gzip',
     });
     for (const name of ['cut.tar', 'cut.tgz', 'no.tgz']) {
-      expect(await work.fault(`pvc://models/${name}`)).toMatchObject({ reason: 'ArchiveRefused' });
+      expect(await work.fault(`pvc://models/${name}`)).toMatchObject({ code: 'ArchiveRefused' });
     }
   });
 });

@@ -25,7 +25,7 @@ describe('an S3 endpoint that is none', () => {
       const s3Endpoint = `http://127.0.0.1:${server.port}`;
       try {
         const fault = await work.fault(uri, { storage: { s3Endpoint }, limits: { stallTimeoutMs: 200 } });
-        expect(fault).toMatchObject({ reason: 'StorageUnavailable', retrying: true });
+        expect(fault).toMatchObject({ code: 'StorageUnavailable', retrying: true });
         expect(fault.message).toContain(s3Endpoint);
         expect(fault.message.length).toBeLessThan(600);
       } finally {

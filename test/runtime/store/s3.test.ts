@@ -51,12 +51,12 @@ describe('s3 URIs, on a real S3 server', () => {
   test('what is missing is named, with its bucket and key', async () => {
     await s3.put('models', {});
     expect(await work.fault('s3://models/no/such.onnx', { storage: storage() })).toMatchObject({
-      reason: 'ModelNotFound',
+      code: 'NotFound',
       message: expect.stringMatching(/"models".*"no\/such\.onnx"/),
     });
-    expect(await work.fault('s3://models/empty/', { storage: storage() })).toMatchObject({ reason: 'ModelNotFound' });
+    expect(await work.fault('s3://models/empty/', { storage: storage() })).toMatchObject({ code: 'NotFound' });
     expect(await work.fault('s3://nobody/x.onnx', { storage: storage() })).toMatchObject({
-      reason: 'ModelNotFound',
+      code: 'NotFound',
       message: expect.stringContaining('no bucket "nobody"'),
     });
   });
@@ -66,15 +66,15 @@ describe('s3 URIs, on a real S3 server', () => {
     const wrong = { ...s3.credentials, AWS_SECRET_ACCESS_KEY: 'hunter2' };
     for (const credentials of [wrong, {}]) {
       const fault = await work.fault('s3://models/a.onnx', { storage: { ...storage(), credentials } });
-      expect(fault.reason).toBe('AccessDenied');
+      expect(fault.code).toBe('AccessDenied');
       expect(fault.message).not.toContain('hunter2');
     }
   });
 
   test('an endpoint in a range that is not allowed is refused', async () => {
     const fault = await work.fault('s3://models/a.onnx', { storage: { ...storage(), allowedCidrs: [] } });
-    expect(fault).toMatchObject({ reason: 'AddressNotAllowed', message: expect.stringContaining('loopback') });
+    expect(fault).toMatchObject({ code: 'AddressNotAllowed', message: expect.stringContaining('loopback') });
     const named = { ...storage(), s3Endpoint: s3.endpoint.replace('127.0.0.1', 'localhost'), allowedCidrs: [] };
-    expect(await work.fault('s3://models/a.onnx', { storage: named })).toMatchObject({ reason: 'AddressNotAllowed' });
+    expect(await work.fault('s3://models/a.onnx', { storage: named })).toMatchObject({ code: 'AddressNotAllowed' });
   });
 });

@@ -5,10 +5,11 @@ import { connect, createServer as createTcpServer, type AddressInfo, type Server
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createLog } from '../../../lib/log.ts';
-import type { Fault } from '../../../runtime/contract.ts';
+import type { StorageConfig } from '../../../runtime/config.ts';
+import { obtainContent } from '../../../runtime/store/content.ts';
 import { StoreError } from '../../../runtime/store/errors.ts';
-import type { Progress, ResolvedModel, ResolveRequest } from '../../../runtime/store/request.ts';
-import { resolveModel } from '../../../runtime/store/resolve.ts';
+import type { Content, Progress, ResolvedModel, ResolveRequest, StoreHooks } from '../../../runtime/store/request.ts';
+import { resolveModel } from '../../../runtime/store/model.ts';
 
 export const sha256 = (content: Uint8Array | string): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;
@@ -25,10 +26,22 @@ export interface Workplace {
     changes?: Changes,
     hooks?: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
   ): Promise<ResolvedModel>;
-  fault(uri: string, changes?: Changes): Promise<Fault>;
+  obtain(uri: string, changes?: Changes): Promise<Content>;
+  fault(uri: string, changes?: Changes): Promise<StoreError>;
+  dataError(uri: string, changes?: Changes): Promise<StoreError>;
   /** What lies below the cache's folder for downloads that are not whole. */
   parts(): Promise<string[]>;
   remove(): Promise<void>;
+}
+
+/** What a promise is rejected with. */
+async function storeError(promise: Promise<{ digest: string }>): Promise<StoreError> {
+  const error = await promise.then(
+    ({ digest }) => new Error(`content with the digest ${digest} was found`),
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof StoreError)) throw error;
+  return error;
 }
 
 /** A cache and volumes of one test. Loopback is allowed, as on the laptop. */
@@ -36,30 +49,32 @@ export async function openWorkplace(): Promise<Workplace> {
   const folder = await mkdtemp(join(tmpdir(), 'modelyard-store-'));
   const cacheDir = join(folder, 'cache');
   const volumesDir = join(folder, 'volumes');
+  const storageOf = (changes: Changes['storage']): StorageConfig => ({
+    s3Endpoint: undefined,
+    s3Region: undefined,
+    ca: undefined,
+    allowedCidrs: ['127.0.0.0/8'],
+    cacheDir,
+    volumesDir,
+    allowFileUris: true,
+    credentials: {},
+    ...changes,
+  });
+  const hooksOf = (hooks: Partial<StoreHooks>): StoreHooks => ({
+    onProgress: () => undefined,
+    signal: new AbortController().signal,
+    log: createLog('test', 'silent'),
+    ...hooks,
+  });
   const resolve: Workplace['resolve'] = (uri, { storage, ...changes } = {}, hooks = {}) =>
     resolveModel(
-      {
-        uri,
-        digest: undefined,
-        pinnedDigest: undefined,
-        ...changes,
-        storage: {
-          s3Endpoint: undefined,
-          s3Region: undefined,
-          ca: undefined,
-          allowedCidrs: ['127.0.0.0/8'],
-          cacheDir,
-          volumesDir,
-          allowFileUris: true,
-          credentials: {},
-          ...storage,
-        },
-      },
-      {
-        onProgress: hooks.onProgress ?? (() => undefined),
-        signal: hooks.signal ?? new AbortController().signal,
-        log: createLog('test', 'silent'),
-      },
+      { uri, field: 'spec.model', digest: undefined, pinnedDigest: undefined, ...changes, storage: storageOf(storage) },
+      hooksOf(hooks),
+    );
+  const obtain: Workplace['obtain'] = (uri, { storage, limits } = {}) =>
+    obtainContent(
+      { uri, noun: 'data', field: 'spec.train.data', storage: storageOf(storage), ...(limits && { limits }) },
+      hooksOf({}),
     );
   return {
     folder,
@@ -72,14 +87,9 @@ export async function openWorkplace(): Promise<Workplace> {
       }
     },
     resolve,
-    async fault(uri, changes) {
-      const error = await resolve(uri, changes).then(
-        ({ digest }) => new Error(`${uri} was resolved to ${digest}`),
-        (reason: unknown) => reason,
-      );
-      if (!(error instanceof StoreError)) throw error;
-      return error.fault;
-    },
+    obtain,
+    fault: (uri, changes) => storeError(resolve(uri, changes)),
+    dataError: (uri, changes) => storeError(obtain(uri, changes)),
     parts: () => readdir(join(cacheDir, 'partial')).catch(() => []),
     remove: () => rm(folder, { recursive: true, force: true }),
   };

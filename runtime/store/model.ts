@@ -1,0 +1,48 @@
+import { basename, dirname, join } from 'node:path';
+import { invalid } from './errors.ts';
+import { onlyFolder, type Found } from './folder.ts';
+import type { ResolvedModel, ResolveRequest, StoreHooks } from './request.ts';
+import { obtain } from './resolve.ts';
+import { defaultLimits, quoted, type Subject } from './source.ts';
+
+const isModelFile = (path: string): boolean => /\.(onnx|ort)$/i.test(path);
+
+/**
+ * Gets the model that a URI names onto this machine. Content with the digest that is asked for or pinned is taken from the
+ * cache without a look at its source. Rejects with StoreError, or with the signal's reason.
+ */
+export function resolveModel(request: ResolveRequest, hooks: StoreHooks): Promise<ResolvedModel> {
+  const subject: Subject = {
+    noun: 'model',
+    field: request.field,
+    files: '.onnx, .ort, .tar, .tar.gz or .tgz file',
+    named: (name) => (isModelFile(name) ? 'file' : 'folder'),
+  };
+  return obtain(subject, pickModel, { ...request, limits: { ...defaultLimits, ...request.limits } }, hooks);
+}
+
+/**
+ * The model among a folder's files: model.onnx, onnx/model.onnx or the only .onnx or .ort. A folder that holds nothing
+ * but another folder is looked through, as archives often have one.
+ */
+function pickModel(found: Found, shown: string): Omit<ResolvedModel, 'digest'> {
+  const { folder, files } = found;
+  const inner = onlyFolder(found);
+  if (inner && basename(inner.folder) !== 'onnx') return pickModel(inner, shown);
+  const usual = ['model.onnx', 'onnx/model.onnx'].find((path) => files.includes(path));
+  if (usual !== undefined) return { modelPath: join(folder, usual), directory: folder };
+  const models = files.filter(isModelFile);
+  const [only] = models;
+  if (only === undefined) throw invalid(`${shown} has no .onnx or .ort file.`);
+  if (models.length > 1) {
+    const some = models.sort().slice(0, 10).map(quoted).join(', ');
+    throw invalid(
+      `${shown} has ${models.length} models: ${some}${models.length > 10 ? ', …' : ''}. Name one of them in the URI, or call it model.onnx.`,
+    );
+  }
+  const modelPath = join(folder, only);
+  return {
+    modelPath,
+    directory: basename(dirname(only)) === 'onnx' ? dirname(dirname(modelPath)) : dirname(modelPath),
+  };
+}
