@@ -5,11 +5,11 @@ export interface SignalSource extends Pick<EventEmitter, 'on' | 'off'> {
   exit(code: number): void;
 }
 
-const signals = { SIGTERM: 143, SIGINT: 130 } as const;
+const signals = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
 
 /**
- * Aborts at the first SIGTERM or SIGINT, so that work can be finished; the second one ends the process at once with the exit code
- * that shells give to that signal.
+ * Aborts at the first SIGTERM, SIGINT or SIGHUP, so that work can be finished; the second one ends the process at once with the exit
+ * code that shells give to that signal. The abort's reason is an Error whose message is the signal's name.
  */
 export function stopSignal(source: SignalSource): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController();

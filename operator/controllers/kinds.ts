@@ -8,6 +8,7 @@ const namespaced = (apiVersion: string, kind: string, plural: string): ResourceK
 });
 
 export const modelDeploymentKind = namespaced('modelyard.dev/v1alpha1', 'ModelDeployment', 'modeldeployments');
+export const trainingJobKind = namespaced('modelyard.dev/v1alpha1', 'TrainingJob', 'trainingjobs');
 export const podKind = namespaced('v1', 'Pod', 'pods');
 
 /** What a ModelDeployment owns. */

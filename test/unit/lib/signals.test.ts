@@ -13,6 +13,7 @@ describe('stopSignal', () => {
   test.each([
     ['SIGTERM', 143],
     ['SIGINT', 130],
+    ['SIGHUP', 129],
   ])('the first %s asks to stop, the second ends the process with %i', (name, code) => {
     const source = new Source();
     const { signal } = stopSignal(source);
