@@ -1,6 +1,6 @@
 /**
  * `npm run generate`: crds/*.yaml → operator/api/*.gen.ts, docs/api.md, charts/modelyard/files/crds/;
- * runtime/proto/onnx.proto → runtime/onnx/onnx.gen.ts.
+ * runtime/proto/onnx.proto → runtime/onnx/onnx.gen.ts; runtime/training/kernels/*.ts → runtime/training/*.gen.ts.
  * `--check FOLDER` generates into FOLDER, compares with the tree, changes nothing and exits 1 on a difference.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import type { Crd } from '../operator/api/schema.ts';
 import { crdProblems } from './generate/check-crd.ts';
+import { kernelsOf } from './generate/kernels.ts';
 import { messagesOf } from './generate/messages.ts';
 import { referenceOf } from './generate/reference.ts';
 import { typesOf } from './generate/types.ts';
@@ -62,6 +63,8 @@ async function outputs(root: string, all: readonly Source[]): Promise<Map<string
   files.set('operator/api/crds.gen.ts', definitionsModule(crds));
   files.set('docs/api.md', referenceOf(crds));
   files.set('runtime/onnx/onnx.gen.ts', messagesOf(root, 'runtime/proto', 'onnx.proto'));
+  for (const name of ['kernels', 'philox'])
+    files.set(`runtime/training/${name}.gen.ts`, await kernelsOf(root, 'runtime/training/kernels', name));
   return files;
 }
 

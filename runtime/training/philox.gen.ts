@@ -1,0 +1,7 @@
+/** runtime/training/kernels/philox.ts as WebAssembly, by `npm run generate`; change it there. */
+export const philoxModule = `
+AGFzbQEAAAABCQFgBX9/fn5+AAIPAQNlbnYGbWVtb3J5AgAAAwIBAAcRAgRmaWxsAAAGbWVtb3J5AgAK1wEB1AECCH8CfgNAIAEgBUoEQCACIAWsfCIN
+pyEGIA1CIIinIQcgA6chCCADQiCIpyEJIASnIQogBEIgiKchC0EAIQwDQCAMQQpIBEAgBq1C077Ekg1+IQ0gCK1C15r67Ax+Ig5CIIinIAdzIApzIQYg
+DqchByANQiCIpyAJcyALcyEIIA2nIQkgCkHHjKKOBmshCiALQfui4aQEayELIAxBAWohDAwBCwsgACAGNgIAIAAgBzYCBCAAIAg2AgggACAJNgIMIABB
+EGohACAFQQFqIQUMAQsLCw==
+`;
