@@ -29,6 +29,8 @@ export interface Authority {
   key: string;
   /** For a TLS server at these names and addresses. */
   server(names: string[]): Promise<Identity>;
+  /** For both ends of mutual TLS. */
+  peer(names: string[]): Promise<Identity>;
   /** For a client that the API server takes for this user in these groups. */
   client(user: string, groups?: string[]): Promise<Identity>;
 }
@@ -57,7 +59,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
 
   const issue = async (
     name: Record<string, string[]>[],
-    usage: ExtendedKeyUsage,
+    usages: ExtendedKeyUsage[],
     sans: string[],
   ): Promise<Identity> => {
     const own = await newKeys();
@@ -71,7 +73,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
       signingAlgorithm: algorithm,
       extensions: [
         new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-        new ExtendedKeyUsageExtension([usage]),
+        new ExtendedKeyUsageExtension(usages),
         ...(sans.length === 0
           ? []
           : [
@@ -87,8 +89,10 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
   return {
     certificate: root.toString('pem'),
     key: await pemOf(keys.privateKey),
-    server: (names) => issue([{ CN: ['modelyard-test-server'] }], ExtendedKeyUsage.serverAuth, names),
+    server: (names) => issue([{ CN: ['modelyard-test-server'] }], [ExtendedKeyUsage.serverAuth], names),
+    peer: (names) =>
+      issue([{ CN: ['modelyard-test-peer'] }], [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth], names),
     client: (user, groups = []) =>
-      issue([...groups.map((group) => ({ O: [group] })), { CN: [user] }], ExtendedKeyUsage.clientAuth, []),
+      issue([...groups.map((group) => ({ O: [group] })), { CN: [user] }], [ExtendedKeyUsage.clientAuth], []),
   };
 }

@@ -1,0 +1,68 @@
+import type { GenericSchema } from 'valibot';
+
+/** Where the payload of a message goes while it arrives. Exactly one of `done` and `lost` is called, once. */
+export interface Reception {
+  /** As long as the payload. Filled piece by piece: worth nothing before `done`. */
+  into: Uint8Array;
+  done(): void;
+  /** The connection ended before the payload did. */
+  lost(): void;
+}
+
+/**
+ * What one end of a connection does with what arrives. Whatever `message` throws ends the connection, as does a message that the schema
+ * does not know.
+ */
+export interface Receiver<In> {
+  schema: GenericSchema<unknown, In>;
+  /** Undefined: the payload, if there is one, is thrown away as it arrives. */
+  message(message: In, payloadBytes: number): Reception | undefined;
+  /** Once, after the last message; the error that ended it, if one did. */
+  closed(error: TransportError | undefined): void;
+}
+
+/** Numbers as they lie in memory. */
+export type Payload = Float32Array | Float64Array | Uint8Array;
+
+/** One end of a connection whose peers said hello to each other. `Out` is what this end may say. */
+export interface Connection<Out extends { type: string } = { type: string }> {
+  /** False from the moment it ended, before `closed` was called. */
+  readonly open: boolean;
+  /**
+   * Messages leave in the order of these calls. Resolves once the payload may be changed: true when it was handed to the system, false when the
+   * connection ended before. Never rejects.
+   */
+  send(message: Out, payload?: Payload): Promise<boolean>;
+  /** Ends it once what was sent before is out. */
+  end(): void;
+  /** Ends it now. */
+  destroy(error?: TransportError): void;
+}
+
+/** Why a connection ended or did not come about. */
+export type TransportCode =
+  | 'Unreachable'
+  /** The certificate of either end was not accepted. */
+  | 'Untrusted'
+  | 'Refused'
+  /** The other end does not speak our protocol. */
+  | 'Protocol'
+  /** Nothing was heard from the other end for too long. */
+  | 'Silent'
+  | 'Closed';
+
+export class TransportError extends Error {
+  override readonly name = 'TransportError';
+  readonly code: TransportCode;
+  /** Of `Refused`: the code that the other end gave. */
+  readonly refusal: string | undefined;
+
+  constructor(code: TransportCode, message: string, options: { refusal?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.refusal = options.refusal;
+  }
+}
+
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);

@@ -1,0 +1,83 @@
+import { backoffMs } from '../../../lib/backoff.ts';
+import type { Log } from '../../../lib/log.ts';
+import { TransportError, type Connection, type Receiver } from './connection.ts';
+import { dial, type DialOptions } from './dial.ts';
+
+export interface LinkOptions extends Omit<DialOptions, 'open' | 'signal'> {
+  random: () => number;
+  log: Log;
+  /** Each time that a connection was made. `connection` is of no use after the receiver's `closed`. */
+  open(connection: Connection): Receiver<unknown>;
+  /** After each attempt that failed; true: give up. The link is closed then. */
+  failed?(error: TransportError): boolean;
+}
+
+/** Quick at first, since most peers that are lost are back in a moment. */
+const backoff = { baseMs: 50, maxMs: 2_000, jitter: 0.2 };
+
+/** Keeps one connection to a peer: makes another one whenever it is lost, until it is closed. */
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #stop = new AbortController();
+  #connection: Connection | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    void this.#dial();
+  }
+
+  /** Undefined while there is none. */
+  get connection(): Connection | undefined {
+    return this.#connection?.open ? this.#connection : undefined;
+  }
+
+  /** @param gently after what was sent before is out */
+  close(gently = false): void {
+    clearTimeout(this.#timer);
+    this.#stop.abort();
+    if (gently) this.#connection?.end();
+    else this.#connection?.destroy();
+  }
+
+  async #dial(): Promise<void> {
+    const options = this.#options;
+    try {
+      await dial({
+        ...options,
+        signal: this.#stop.signal,
+        open: (connection) => {
+          this.#failures = 0;
+          this.#connection = connection;
+          const receiver = options.open(connection);
+          return {
+            schema: receiver.schema,
+            message: (message, payloadBytes) => receiver.message(message, payloadBytes),
+            closed: (error) => {
+              this.#connection = undefined;
+              receiver.closed(error);
+              this.#retry();
+            },
+          };
+        },
+      });
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      const known =
+        error instanceof TransportError ? error : new TransportError('Unreachable', String(error), { cause: error });
+      options.log.debug(
+        { peer: options.peer, code: known.code, refusal: known.refusal, reason: known.message },
+        'no connection',
+      );
+      if (options.failed?.(known)) this.#stop.abort();
+      else this.#retry();
+    }
+  }
+
+  #retry(): void {
+    if (this.#stop.signal.aborted) return;
+    this.#failures++;
+    this.#timer = setTimeout(() => void this.#dial(), backoffMs(this.#failures, backoff, this.#options.random));
+  }
+}
