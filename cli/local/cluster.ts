@@ -1,12 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type {
-  KubeClient,
-  ListOptions,
-  ListPage,
-  WatchEvent,
-  WatchOptions,
-  WriteOptions,
-} from '../../operator/kube/client.ts';
+import type { KubeClient, ListOptions, ListPage, WatchEvent, WatchOptions } from '../../operator/kube/client.ts';
 import type { KubeObject, ObjectMeta, ObjectRef, ResourceKind } from '../../operator/kube/object.ts';
 import { leaves, merge, prune, unowned } from './fields.ts';
 import { isOver, type PodSpec } from './pod.ts';
@@ -98,8 +91,7 @@ export class LocalCluster {
       create: (object) => answer(() => this.#create(object)),
       replace: (object) => answer(() => this.#replace(object)),
       applyStatus: (object) => answer(() => this.#applyStatus(`${manager}-status`, object)),
-      remove: (ref, options?: WriteOptions & { gracePeriodSeconds?: number }) =>
-        answer(() => this.#remove(ref, options?.gracePeriodSeconds)),
+      remove: (ref, options) => answer(() => this.#remove(ref, options?.gracePeriodSeconds)),
     };
   }
 
@@ -237,24 +229,33 @@ export class LocalCluster {
     return this.#store('replace', stored.object, next, new Map(stored.owned).set(manager, set));
   }
 
-  #remove(ref: ObjectRef, givenSeconds?: number): void {
+  #remove(ref: ObjectRef, givenSeconds?: number): KubeObject | undefined {
     const stored = this.#objects.get(refKey(ref));
     // Another incarnation under this name means that the one asked for is gone.
-    if (stored === undefined || (ref.uid !== undefined && stored.object.metadata.uid !== ref.uid)) return;
+    if (stored === undefined || (ref.uid !== undefined && stored.object.metadata.uid !== ref.uid)) return undefined;
     const { object } = stored;
     const seconds = graceSeconds(object, givenSeconds);
     if (seconds === 0 && (object.metadata.finalizers ?? []).length === 0) {
       this.#drop(stored);
-      return;
+      return undefined;
     }
     const { deletionTimestamp, deletionGracePeriodSeconds = 0 } = object.metadata;
-    if (deletionTimestamp !== undefined && seconds >= deletionGracePeriodSeconds) return;
-    const metadata = { ...object.metadata, deletionTimestamp: this.#time(), deletionGracePeriodSeconds: seconds };
-    this.#store('replace', object, { ...object, metadata }, stored.owned, true);
+    if (deletionTimestamp !== undefined && seconds >= deletionGracePeriodSeconds) return copy(object);
+    // As an API server does, with the time at which the object will be gone.
+    const leaving = { deletionTimestamp: this.#time(seconds), deletionGracePeriodSeconds: seconds };
+    return this.#store(
+      'replace',
+      object,
+      { ...object, metadata: { ...object.metadata, ...leaving } },
+      stored.owned,
+      true,
+    );
   }
 
-  #time(): string {
-    return `${this.#options.now().toISOString().slice(0, 19)}Z`;
+  /** @param inSeconds from now */
+  #time(inSeconds = 0): string {
+    const time = new Date(this.#options.now().getTime() + inSeconds * 1_000);
+    return `${time.toISOString().slice(0, 19)}Z`;
   }
 
   /** The one place where an object is written. No change, no new version, no event: as the API server does it. */

@@ -11,12 +11,25 @@ export interface PlannedEvent {
   note: string;
 }
 
+/** An owned object that must go. */
+export interface Removal extends ObjectRef {
+  /** Absent: what the object itself asks for. 0 takes it away although it is being deleted already, without waiting for its node. */
+  gracePeriodSeconds?: number;
+}
+
 /** Everything a reconcile wants done. Data only: no callbacks, no promises. */
 export interface Plan<Status> {
   /** Full intent of every owned object, server-side applied in this order. */
   apply: KubeObject[];
-  /** Owned objects that must go. */
-  remove: ObjectRef[];
+  /**
+   * Owned objects that never change while they are there, such as pods: those that are missing. They are created many at a time, in no
+   * order, once everything in `apply` is true.
+   */
+  create?: KubeObject[];
+  /** Owned objects that must go, many at a time. */
+  remove: Removal[];
+  /** The owner itself must go, after its status is written. */
+  removeOwner?: boolean;
   /** Full intent of `.status`. */
   status: Status;
   /** Sent only after the status write succeeded. */

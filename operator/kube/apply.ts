@@ -45,7 +45,7 @@ function compare(desired: KubeObject, observed: KubeObject): Verdict {
 }
 
 /** Somebody else's object, or one that is about to be collected because its owner of our name is gone. */
-function judgeForeign(desired: KubeObject, found: KubeObject, owner: KubeObject): Verdict {
+export function judgeForeign(desired: KubeObject, found: KubeObject, owner: KubeObject): Verdict {
   const theirs = controllerOf(found);
   const earlier =
     theirs?.apiVersion === owner.apiVersion && theirs.kind === owner.kind && theirs.name === owner.metadata.name;

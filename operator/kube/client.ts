@@ -36,6 +36,11 @@ export interface WriteOptions {
   signal?: AbortSignal;
 }
 
+export interface RemoveOptions extends WriteOptions {
+  /** Absent: what the object itself asks for. 0 ends a graceful deletion that has begun, without waiting for a pod's node. */
+  gracePeriodSeconds?: number;
+}
+
 /**
  * All that the operator asks of an API server. Implemented over HTTP (`http-client.ts`) and in memory (`cli/local/`);
  * one behaviour suite holds both to the same promises.
@@ -70,6 +75,9 @@ export interface KubeClient {
    */
   applyStatus(object: KubeObject, options?: WriteOptions): Promise<KubeObject>;
 
-  /** Deletes in the background. Where `ref.uid` is given, only that incarnation. Gone already is no error, and neither is another incarnation. */
-  remove(ref: ObjectRef, options?: WriteOptions): Promise<void>;
+  /**
+   * Deletes in the background. Where `ref.uid` is given, only that incarnation. Gone already is no error, and neither is another incarnation.
+   * @returns the object while something still keeps it, such as the node of a pod or a finalizer; undefined once it is gone
+   */
+  remove(ref: ObjectRef, options?: RemoveOptions): Promise<KubeObject | undefined>;
 }

@@ -7,7 +7,7 @@ import type { Definition, ReadStores } from './definition.ts';
 import { FencedError, KubeError } from './errors.ts';
 import { executeObjects, executeStatus, type Shell } from './execute.ts';
 import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
-import { controllerOf, keyOf, type Key, type KubeObject, type ResourceKind } from './object.ts';
+import { controllerOf, keyOf, refOf, type Key, type KubeObject, type ResourceKind } from './object.ts';
 import { WorkQueue } from './queue.ts';
 import { Refusals } from './refusals.ts';
 import { StatusPace } from './status-pace.ts';
@@ -61,12 +61,14 @@ export class Controller<Observed, Status> {
     const queue = this.queue;
     const objects = [change.old, change.new].filter((object) => object !== undefined);
     if (sameKind(kind, definition.kind)) for (const object of objects) queue.add(keyOf(object));
-    if (definition.owns.some((owned) => sameKind(kind, owned.kind))) {
-      for (const object of objects) this.#ownerChanged(object, change.new === undefined);
+    for (const owned of definition.owns) {
+      if (!sameKind(kind, owned.kind)) continue;
+      for (const object of objects) this.#ownerChanged(object, change.new === undefined, owned.settleMs ?? 0);
     }
     for (const watch of definition.watches) {
-      if (sameKind(kind, watch.kind))
-        for (const key of objects.flatMap((object) => watch.keysOf(object))) queue.add(key);
+      if (!sameKind(kind, watch.kind)) continue;
+      for (const key of objects.flatMap((object) => watch.keysOf(object, this.#stores)))
+        queue.addAfter(key, watch.settleMs ?? 0);
     }
   }
 
@@ -147,6 +149,7 @@ export class Controller<Observed, Status> {
       plan = definition.render(refused, clock.now());
     }
     const heldMs = await executeStatus(plan, owner, shell, signal);
+    if (plan.removeOwner === true) await shell.client.remove(refOf(owner), { signal });
     const times = [outcome.refusals.length > 0 ? undefined : plan.requeueAfterMs, outcome.waitMs, heldMs];
     return Math.min(resyncMs * (0.9 + 0.2 * clock.random()), ...times.filter((time) => time !== undefined));
   }
@@ -178,14 +181,14 @@ export class Controller<Observed, Status> {
     return [kind, ...owns.map((owned) => owned.kind)].find((one) => sameKind(one, object));
   }
 
-  #ownerChanged(object: KubeObject, gone: boolean): void {
+  #ownerChanged(object: KubeObject, gone: boolean, settleMs: number): void {
     const owner = controllerOf(object);
     if (owner === undefined || !sameKind(owner, this.#definition.kind)) return;
     const { namespace } = object.metadata;
     const scope = this.#definition.kind.namespaced && namespace !== undefined ? { namespace } : {};
     const key = keyOf({ metadata: { name: owner.name, ...scope } });
     this.#refusals.expire(key, gone ? refKey(object) : undefined);
-    this.queue.add(key);
+    this.queue.addAfter(key, settleMs);
   }
 
   async #runSource(

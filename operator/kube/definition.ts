@@ -20,13 +20,18 @@ export interface Refusal {
   message: string;
 }
 
-/** A kind whose events make a controller look at some of its own keys again. */
-interface Watch {
+/** A kind that a controller keeps in a store, and whose events make it look at some of its own keys again. */
+export interface Interest {
   kind: ResourceKind;
   /** Narrows what is listed and kept. */
   labelSelector?: string;
+  /** Events of this kind may wait so long for others, so that a thousand of them are one look. Absent: a look at once. */
+  settleMs?: number;
+}
+
+interface Watch extends Interest {
   /** The keys to look at again; for a changed object it is asked for both the old and the new. */
-  keysOf(object: KubeObject): Key[];
+  keysOf(object: KubeObject, stores: ReadStores): Key[];
 }
 
 /**
@@ -50,7 +55,7 @@ export interface Definition<Observed, Status> {
   name: string;
   kind: ResourceKind;
   /** Kinds whose objects carry a controller reference to ours; their events map to the owner's key. */
-  owns: { kind: ResourceKind; labelSelector?: string }[];
+  owns: Interest[];
   watches: Watch[];
   sources?: Source[];
   /** Reads stores, and what its sources keep; no network. Undefined: the object is gone, and owner references collect the rest. */

@@ -1,11 +1,13 @@
-import type { PlannedEvent } from '../core/plan.ts';
+import type { PlannedEvent, Removal } from '../core/plan.ts';
 import { isRefusal, judge, refKey, refused, type Verdict } from './apply.ts';
+import { forEachBounded } from './bounded.ts';
 import type { KubeClient } from './client.ts';
 import { contentHash, within } from './compare.ts';
+import { createAll } from './create.ts';
 import type { Refusal } from './definition.ts';
 import { isNotFound } from './errors.ts';
 import type { Refusals } from './refusals.ts';
-import { keyOf, type KubeObject, type ObjectRef } from './object.ts';
+import { keyOf, type KubeObject } from './object.ts';
 import type { StatusPace } from './status-pace.ts';
 
 export interface Shell {
@@ -14,7 +16,7 @@ export interface Shell {
   pace: StatusPace;
   /** Takes the answer to a write for the truth; `seen` is what the write was decided on. */
   assume(object: KubeObject, seen: KubeObject | undefined): void;
-  /** The same for a removal. Where finalizers keep the object, the watch brings it back. */
+  /** The same for an object that is gone. */
   assumeGone(object: KubeObject): void;
   publish(owner: KubeObject, event: PlannedEvent): void;
 }
@@ -28,14 +30,16 @@ export interface Outcome {
 
 /** An object that has to go first is looked at again this often; its deletion is usually noticed sooner. */
 const inTheWayMs = 2_000;
+/** Removals under way at a time. */
+const removals = 32;
 
 /**
- * Makes the objects of a plan true: applies what is not up to date, in order, then removes. Where a name is taken, nothing is
- * applied at all.
+ * Makes the objects of a plan true: applies what is not up to date, in order, then creates, then removes. Where a name is taken,
+ * nothing is applied at all; where something could not be applied, nothing is created that may need it.
  * @throws KubeError for everything that another try may cure
  */
 export async function executeObjects(
-  plan: { apply: readonly KubeObject[]; remove: readonly ObjectRef[] },
+  plan: { apply: readonly KubeObject[]; create?: readonly KubeObject[]; remove: readonly Removal[] },
   owner: KubeObject,
   children: readonly KubeObject[],
   shell: Shell,
@@ -60,6 +64,7 @@ export async function executeObjects(
   for (const { name, hash, verdict, standing } of found) {
     if (verdict.kind === 'refused') refuse(name, hash, verdict.refusal, standing);
   }
+  let inTheWay = found.some(({ verdict }) => verdict.kind === 'wait');
   if (![...blocked.values()].some(({ reason }) => reason === 'NameConflict')) {
     for (const { desired, name, hash, verdict } of found) {
       if (verdict.kind !== 'apply') continue;
@@ -70,11 +75,15 @@ export async function executeObjects(
         refuse(name, hash, refused(desired, error.reason, error.message), false);
       }
     }
-    await removeAll(plan.remove, children, shell, signal);
+    if (blocked.size === 0 && !inTheWay) {
+      const created = await createAll(plan.create ?? [], owner, known, shell, signal);
+      for (const [name, refusal] of created.refusals) blocked.set(name, refusal);
+      inTheWay = created.inTheWay;
+    }
+    await removeAll(plan.remove, known, shell, signal);
   }
   refusals.keepOnly(key, new Set(blocked.keys()));
-  const inTheWay = found.some(({ verdict }) => verdict.kind === 'wait') ? inTheWayMs : undefined;
-  return { refusals: [...blocked.values()], waitMs: refusals.retryInMs(key) ?? inTheWay };
+  return { refusals: [...blocked.values()], waitMs: refusals.retryInMs(key) ?? (inTheWay ? inTheWayMs : undefined) };
 }
 
 interface Judged {
@@ -88,30 +97,25 @@ interface Judged {
 
 /** Removes only incarnations that were seen to be ours. */
 async function removeAll(
-  refs: readonly ObjectRef[],
-  children: readonly KubeObject[],
+  all: readonly Removal[],
+  known: ReadonlyMap<string, KubeObject>,
   shell: Shell,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const ref of refs) {
-    const child = children.find(
-      ({ apiVersion, kind, metadata }) =>
-        apiVersion === ref.apiVersion &&
-        kind === ref.kind &&
-        metadata.name === ref.name &&
-        metadata.namespace === ref.namespace,
-    );
+  await forEachBounded(all, removals, async ({ gracePeriodSeconds, ...ref }) => {
+    const { apiVersion, kind, ...metadata } = ref;
+    const child = known.get(refKey({ apiVersion, kind, metadata }));
     const uid = child?.metadata.uid;
-    if (
-      child === undefined ||
-      uid === undefined ||
-      child.metadata.deletionTimestamp !== undefined ||
-      (ref.uid !== undefined && ref.uid !== uid)
-    )
-      continue;
-    await shell.client.remove({ ...ref, uid }, { signal });
-    shell.assumeGone(child);
-  }
+    if (child === undefined || uid === undefined || (ref.uid !== undefined && ref.uid !== uid)) return;
+    const leaving = child.metadata.deletionTimestamp !== undefined;
+    if (leaving && gracePeriodSeconds !== 0) return;
+    const kept = await shell.client.remove(
+      { ...ref, uid },
+      { signal, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }) },
+    );
+    if (kept === undefined) shell.assumeGone(child);
+    else shell.assume(kept, child);
+  });
 }
 
 /**

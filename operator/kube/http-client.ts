@@ -1,4 +1,12 @@
-import type { KubeClient, ListOptions, ListPage, WatchEvent, WatchOptions, WriteOptions } from './client.ts';
+import type {
+  KubeClient,
+  ListOptions,
+  ListPage,
+  RemoveOptions,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './client.ts';
 import { isConflict, isNotFound, KubeError } from './errors.ts';
 import { HttpTransfer, type Verb } from './http-transfer.ts';
 import type { Transport } from './kube-config.ts';
@@ -30,6 +38,13 @@ const applyPatch = 'application/apply-patch+yaml';
 function slim<T extends KubeObject>(object: T): T {
   delete object.metadata.managedFields;
   return object;
+}
+
+/** A deletion is answered with a Status, or with the object, which may be its last words. */
+function kept(answer: KubeObject): KubeObject | undefined {
+  if (answer.kind === 'Status') return undefined;
+  const { deletionGracePeriodSeconds = 0, finalizers = [] } = answer.metadata;
+  return deletionGracePeriodSeconds > 0 || finalizers.length > 0 ? slim(answer) : undefined;
 }
 
 const namespaceOf = (object: KubeObject): ObjectRef => ({
@@ -104,18 +119,20 @@ export class HttpClient implements KubeClient {
     return slim((await this.#call('PUT', path, { signal, body: object })) as KubeObject);
   }
 
-  async remove(ref: ObjectRef, { signal }: WriteOptions = {}): Promise<void> {
+  async remove(ref: ObjectRef, { signal, gracePeriodSeconds }: RemoveOptions = {}): Promise<KubeObject | undefined> {
     const body = {
       apiVersion: 'v1',
       kind: 'DeleteOptions',
       propagationPolicy: 'Background',
+      ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
       ...(ref.uid === undefined ? {} : { preconditions: { uid: ref.uid } }),
     };
     try {
-      await this.#call('DELETE', await this.#path(ref), { signal, body });
+      return kept((await this.#call('DELETE', await this.#path(ref), { signal, body })) as KubeObject);
     } catch (error) {
       // Another incarnation under this name means that the one asked for is gone.
       if (!isNotFound(error) && !(ref.uid !== undefined && isConflict(error))) throw error;
+      return undefined;
     }
   }
 

@@ -28,6 +28,11 @@ export class Refusals {
     this.#clock = clock;
   }
 
+  /** Whether anything was refused at the last look. */
+  any(key: Key): boolean {
+    return this.#standing.has(key);
+  }
+
   /** The refusal that still holds for this content, if one does. */
   standing(key: Key, object: string, hash: string): Refusal | undefined {
     const known = this.#standing.get(key)?.get(object);

@@ -41,7 +41,7 @@ const bugs: SeededBug[] = [
   {
     what: 'what is no longer wanted is not removed',
     file: 'operator/kube/execute.ts',
-    from: 'await removeAll(plan.remove, children, shell, signal);',
+    from: 'await removeAll(plan.remove, known, shell, signal);',
     to: '',
     caughtBy: ['kube', 'test/kube/execute'],
   },

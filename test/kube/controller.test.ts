@@ -74,6 +74,42 @@ describe('a controller', () => {
     expect(cluster.get(owner).status).toEqual({ phase: '{"size":2}' });
   });
 
+  test('looks once at a thousand events of children that may wait for each other', async () => {
+    const { clock, cluster, looks, user } = await controlling({ settleMs: 100 });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    clock.advance(100);
+    await settled();
+    looks.splice(0);
+    for (let change = 0; change < 1_000; change++) cluster.update({ ...cluster.get(child), binaryData: { change } });
+    await settled();
+    clock.advance(99);
+    await settled();
+    expect(looks).toEqual([]);
+    clock.advance(1);
+    await settled();
+    expect(looks).toEqual(['x']);
+  });
+
+  test('looks at those of its objects that an event of another kind is about', async () => {
+    const { cluster, looks } = await controlling({ secrets: true, before: [ownerNamed('x'), ownerNamed('y')] });
+    await settled();
+    looks.splice(0);
+    cluster.add({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 's', namespace: 'n', labels: { about: 'y' } } });
+    await settled();
+    expect(looks).toEqual(['y']);
+  });
+
+  test('removes an owner whose plan says so, after its last status, and with it what it owns', async () => {
+    const { cluster, user, writes } = await controlling({
+      render: (observed) => ({ ...planFor(observed), removeOwner: true }),
+    });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    expect(writes()).toEqual(['apply ConfigMap/x-child', 'applyStatus Owner/x', 'remove Owner/x']);
+    expect(cluster.all(configMapKind)).toEqual([]);
+  });
+
   test('begins with what was there before it', async () => {
     const { looks } = await controlling({ before: [ownerNamed('x'), ownerNamed('y')] });
     await settled();

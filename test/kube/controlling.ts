@@ -6,7 +6,7 @@ import { Caches } from '../../operator/kube/caches.ts';
 import { Controller } from '../../operator/kube/controller.ts';
 import type { Definition, Refusal, Source } from '../../operator/kube/definition.ts';
 import { controllerMetrics } from '../../operator/kube/metrics.ts';
-import type { KubeObject } from '../../operator/kube/object.ts';
+import { keyOf, type KubeObject, type ResourceKind } from '../../operator/kube/object.ts';
 import { childOf, configMapKind, ownerKind, setting, type Fault } from './setting.ts';
 
 interface Observed {
@@ -17,6 +17,8 @@ interface Observed {
 interface Status {
   phase: string;
 }
+
+const secretKind: ResourceKind = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
 
 /** Of the owner `x`. */
 export const child = { ...configMapKind, name: 'x-child', namespace: 'n' };
@@ -47,10 +49,15 @@ interface Options {
   fault?: Fault;
   /** What the cluster holds before the controller starts. */
   before?: KubeObject[];
+  /** How long events of children wait for others. */
+  settleMs?: number;
+  /** Secrets are watched too: one is about the owners whose names it is labelled with. */
+  secrets?: boolean;
 }
 
 /** A controller that runs over a cluster in memory until the test ends. */
-export async function controlling({ workers = 4, sources = [], render = planFor, fault, before = [] }: Options = {}) {
+export async function controlling(options: Options = {}) {
+  const { workers = 4, sources = [], render = planFor, fault, before = [], settleMs, secrets = false } = options;
   const parts = setting();
   const { client, clock, cluster, control } = parts;
   for (const object of before) cluster.add(object);
@@ -62,8 +69,19 @@ export async function controlling({ workers = 4, sources = [], render = planFor,
   const definition: Definition<Observed, Status> = {
     name: 'owners',
     kind: ownerKind,
-    owns: [{ kind: configMapKind, labelSelector: 'made=here' }],
-    watches: [],
+    owns: [{ kind: configMapKind, labelSelector: 'made=here', ...(settleMs === undefined ? {} : { settleMs }) }],
+    watches: secrets
+      ? [
+          {
+            kind: secretKind,
+            keysOf: ({ metadata }, stores) =>
+              stores(ownerKind)
+                .list(metadata.namespace)
+                .filter((one) => metadata.labels?.about === one.metadata.name)
+                .map(keyOf),
+          },
+        ]
+      : [],
     sources,
     observe: (key, stores, refusals) => {
       const found = stores(ownerKind).get(key);

@@ -119,6 +119,29 @@ describe('HttpClient.remove', () => {
     expect(await body()).not.toHaveProperty('preconditions');
   });
 
+  test('takes away what does not go by itself, where it is told to', async () => {
+    const { body, client } = await removing(200);
+    await client.remove(ref, { gracePeriodSeconds: 0 });
+    expect(await body()).toMatchObject({ gracePeriodSeconds: 0 });
+    await client.remove(ref);
+    expect(await body()).not.toHaveProperty('gracePeriodSeconds');
+  });
+
+  test.each([
+    ['a node has still to stop it', { deletionGracePeriodSeconds: 30 }, true],
+    ['a finalizer holds it', { deletionGracePeriodSeconds: 0, finalizers: ['a/b'] }, true],
+    ['these are its last words', { deletionGracePeriodSeconds: 0 }, false],
+  ])('tells whether the object is still there: %s', async (_why, metadata, there) => {
+    const left = { ...object, metadata: { ...object.metadata, ...metadata } };
+    const { client } = await serve((_url, response) => answer(response, 200, left));
+    expect(await client.remove(ref)).toEqual(there ? left : undefined);
+  });
+
+  test('takes a Status for the word that it is gone', async () => {
+    const { client } = await serve((_url, response) => answer(response, 200, { kind: 'Status', status: 'Success' }));
+    expect(await client.remove(ref)).toBeUndefined();
+  });
+
   test('what is gone already is no error, and another incarnation of the name means gone', async () => {
     await (await removing(404)).client.remove(ref);
     await (await removing(409)).client.remove({ ...ref, uid: 'u' });

@@ -33,7 +33,7 @@ const intent = ({ spec, data, automountServiceAccountToken, metadata }: KubeObje
 async function healsOn(
   platform: Platform,
   kind: string,
-  drift: (platform: Platform, ref: ObjectRef) => Promise<void>,
+  drift: (platform: Platform, ref: ObjectRef) => Promise<unknown>,
 ): Promise<void> {
   const namespace = await platform.namespace();
   await platform.user.apply(modelDeployment(namespace, 'digits', { replicas: 2 }));
