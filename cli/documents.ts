@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { isMap, LineCounter, parseAllDocuments } from 'yaml';
-import { admit } from '../operator/api/admit.ts';
-import { modelDeploymentKind } from '../operator/controllers/kinds.ts';
+import { admit, admittedKinds } from '../operator/api/admit.ts';
 import type { KubeObject } from '../operator/kube/object.ts';
 import { CliError } from './errors.ts';
 import { appliedKinds } from './kinds.ts';
@@ -34,7 +33,7 @@ export async function readDocuments(file: string, stdin: AsyncIterable<Buffer | 
   const name = file === '-' ? 'standard input' : file;
   const parsed = parseAllDocuments(text, { lineCounter: lines });
   if (!Array.isArray(parsed))
-    throw new CliError('BadFile', `${name}: the file is empty; write a ModelDeployment into it`);
+    throw new CliError('BadFile', `${name}: the file is empty; write a ModelDeployment or a TrainingJob into it`);
   const documents = parsed.flatMap((document, index): Document[] => {
     const { line } = lines.linePos(document.contents?.range[0] ?? 0);
     const where = `${name}, document ${index + 1} (line ${line})`;
@@ -46,7 +45,7 @@ export async function readDocuments(file: string, stdin: AsyncIterable<Buffer | 
     return [{ where, object: withNamespace(document.toJS() as KubeObject) }];
   });
   if (documents.length === 0)
-    throw new CliError('BadFile', `${name}: holds no object; write a ModelDeployment into it`);
+    throw new CliError('BadFile', `${name}: holds no object; write a ModelDeployment or a TrainingJob into it`);
   return documents;
 }
 
@@ -62,11 +61,12 @@ function withNamespace(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, namespace: object.metadata.namespace ?? defaultNamespace } };
 }
 
-/** What a cluster would say of a document: by the CRD for our own kind, by shape for what it may refer to. */
+/** What a cluster would say of a document: by the CRD for our own kinds, by shape for what they may refer to. */
 export function judge(document: Document): Judged {
   const { object } = document;
-  const other = appliedKinds.find(({ apiVersion, kind }) => apiVersion === object.apiVersion && kind === object.kind);
-  if (other !== undefined && other.kind !== modelDeploymentKind.kind) {
+  const isOne = (kinds: readonly { apiVersion: string; kind: string }[]): boolean =>
+    kinds.some(({ apiVersion, kind }) => apiVersion === object.apiVersion && kind === object.kind);
+  if (isOne(appliedKinds) && !isOne(admittedKinds())) {
     const named = typeof (object.metadata as { name?: unknown } | undefined)?.name === 'string';
     return { ...document, faults: named ? [] : [{ field: 'metadata.name', message: 'Required value' }] };
   }

@@ -1,4 +1,4 @@
-import { modelDeploymentKind, podKind, servingKinds } from '../operator/controllers/kinds.ts';
+import { modelDeploymentKind, podKind, servingKinds, trainingJobKind } from '../operator/controllers/kinds.ts';
 import type { ResourceKind } from '../operator/kube/object.ts';
 import { CliError } from './errors.ts';
 
@@ -13,17 +13,26 @@ const secretKind = namespaced('v1', 'Secret', 'secrets');
 const eventKind = namespaced('events.k8s.io/v1', 'Event', 'events');
 
 /** What can be looked at on a laptop. */
-const knownKinds: readonly ResourceKind[] = [modelDeploymentKind, podKind, ...servingKinds, secretKind, eventKind];
+const knownKinds: readonly ResourceKind[] = [
+  modelDeploymentKind,
+  trainingJobKind,
+  podKind,
+  ...servingKinds,
+  secretKind,
+  eventKind,
+];
 
-/** What a file may hold for a laptop: our own kind, and what it may refer to. */
+/** What a file may hold for a laptop: our own kinds, and what they may refer to. */
 export const appliedKinds: readonly ResourceKind[] = [
   modelDeploymentKind,
+  trainingJobKind,
   secretKind,
   ...knownKinds.filter(({ kind }) => kind === 'ConfigMap' || kind === 'ServiceAccount'),
 ];
 
 const shortNames: Record<string, string> = {
   md: 'ModelDeployment',
+  tj: 'TrainingJob',
   po: 'Pod',
   svc: 'Service',
   deploy: 'Deployment',
@@ -43,4 +52,16 @@ export function kindNamed(text: string): ResourceKind {
   if (kind !== undefined) return kind;
   const known = knownKinds.map(({ plural }) => plural).join(', ');
   throw new CliError('UnsupportedKind', `unknown kind "${text}"; known are ${known}`);
+}
+
+/** An object as a person names it: `digits`, or `md/digits` where its kind is to be said. */
+export interface Target {
+  kind?: ResourceKind;
+  name: string;
+}
+
+/** @throws CliError UnsupportedKind */
+export function targetNamed(text: string): Target {
+  const [first = '', ...rest] = text.split('/');
+  return rest.length === 0 ? { name: first } : { kind: kindNamed(first), name: rest.join('/') };
 }

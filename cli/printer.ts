@@ -43,7 +43,7 @@ const builtIn: Record<string, Column[]> = {
 function columnsOf({ kind, plural }: ResourceKind): Column[] {
   if (kind in builtIn) return builtIn[kind] ?? [age];
   const singular = plural.replace(/s$/, '');
-  if (kind !== 'ModelDeployment') return [age];
+  if (kind !== 'ModelDeployment' && kind !== 'TrainingJob') return [age];
   const crd = parse(readFileSync(new URL(`../crds/${singular}.yaml`, import.meta.url), 'utf8')) as PrintedCrd;
   return crd.spec.versions[0]?.additionalPrinterColumns ?? [age];
 }
@@ -90,12 +90,13 @@ export function tableText(rows: readonly string[][]): string {
 
 export type Output = 'table' | 'wide' | 'yaml' | 'json';
 
-/** Objects as text, without a newline at the end. A single one is printed alone, several as a list. */
-export function objectsText(kind: ResourceKind, objects: readonly KubeObject[], output: Output, now: Date): string {
-  const [only] = objects;
-  const whole = objects.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: objects };
-  if (output === 'yaml') return stringify(whole).trimEnd();
-  if (output === 'json') return JSON.stringify(whole, null, 2);
+/** Objects as a table with the columns of their kind, without a newline at the end. */
+export function tableOf(
+  kind: ResourceKind,
+  objects: readonly KubeObject[],
+  output: 'table' | 'wide',
+  now: Date,
+): string {
   const columns = columnsOf(kind).filter(({ priority = 0 }) => output === 'wide' || priority === 0);
   const head = ['NAME', ...columns.map(({ name }) => name.toUpperCase())];
   const rows = objects.map((object) => [
@@ -103,4 +104,11 @@ export function objectsText(kind: ResourceKind, objects: readonly KubeObject[], 
     ...columns.map((column) => cell(valueAt(object, column.jsonPath), column, now)),
   ]);
   return tableText([head, ...rows]);
+}
+
+/** Objects as they are, without a newline at the end. A single one is printed alone, several as a list. */
+export function objectsText(objects: readonly KubeObject[], output: 'yaml' | 'json'): string {
+  const [only] = objects;
+  const whole = objects.length === 1 ? only : { apiVersion: 'v1', kind: 'List', items: objects };
+  return output === 'yaml' ? stringify(whole).trimEnd() : JSON.stringify(whole, null, 2);
 }

@@ -1,9 +1,11 @@
-import { request } from 'node:http';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import { CliError } from './errors.ts';
 import { type ControlAnswers, type ControlRequest, logsPath } from './local/control.ts';
+import type { LogQuery } from './local/pod-logs.ts';
 
 /** The session that runs in a folder: who it is, and where it listens. */
 export interface SessionFile {
@@ -47,11 +49,12 @@ async function sessionOf(folder: string): Promise<SessionFile> {
 export async function ask<R extends ControlRequest>(folder: string, question: R): Promise<ControlAnswers[R['method']]> {
   const { socket } = await sessionOf(folder);
   const { status, text } = await post(socket, JSON.stringify(question));
-  const body = JSON.parse(text) as unknown;
-  if (status === 200) return body as ControlAnswers[R['method']];
-  const { error } = body as { error: { code: string; message: string } };
-  throw new CliError('Refused', error.message);
+  if (status === 200) return JSON.parse(text) as ControlAnswers[R['method']];
+  throw refused(text);
 }
+
+const refused = (body: string): CliError =>
+  new CliError('Refused', (JSON.parse(body) as { error: { message: string } }).error.message);
 
 function post(socketPath: string, body: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
@@ -67,22 +70,31 @@ function post(socketPath: string, body: string): Promise<{ status: number; text:
   });
 }
 
-/** Lines of a deployment's pods: those there are, and with `follow` those to come, until the session ends. */
+/**
+ * Lines of pods: those there are, and with `follow` those to come, until the session ends or the signal aborts.
+ *
+ * @throws CliError NoSession, Refused
+ */
 export async function readLogs(
   folder: string,
-  about: { namespace: string; deployment: string; follow: boolean },
+  { namespace, name, kind, follow }: LogQuery & { follow: boolean },
   write: (text: string) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { socket: socketPath } = await sessionOf(folder);
-  const query = new URLSearchParams({ ...about, follow: String(about.follow) }).toString();
-  await new Promise<void>((resolve, reject) => {
-    const call = request({ socketPath, path: `${logsPath}?${query}`, agent: false }, (response) => {
-      response.setEncoding('utf8');
-      response.on('data', write);
-      response.on('end', resolve);
-      response.on('error', reject);
-    });
-    call.on('error', reject);
-    call.end();
-  });
+  const about = { namespace, name, ...(kind === undefined ? {} : { kind }), follow: String(follow) };
+  const path = `${logsPath}?${new URLSearchParams(about).toString()}`;
+  const call = request({ socketPath, path, agent: false, signal }).end();
+  try {
+    const [response] = (await once(call, 'response')) as [IncomingMessage];
+    response.setEncoding('utf8');
+    let refusal = '';
+    for await (const text of response as AsyncIterable<string>) {
+      if (response.statusCode === 200) write(text);
+      else refusal += text;
+    }
+    if (response.statusCode !== 200) throw refused(refusal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }

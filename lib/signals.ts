@@ -9,7 +9,7 @@ const signals = { SIGTERM: 143, SIGINT: 130, SIGHUP: 129 } as const;
 
 /**
  * Aborts at the first SIGTERM, SIGINT or SIGHUP, so that work can be finished; the second one ends the process at once with the exit
- * code that shells give to that signal. The abort's reason is an Error whose message is the signal's name.
+ * code that shells give to that signal.
  */
 export function stopSignal(source: SignalSource): { signal: AbortSignal; dispose: () => void } {
   const controller = new AbortController();
@@ -22,4 +22,10 @@ export function stopSignal(source: SignalSource): { signal: AbortSignal; dispose
     return () => source.off(name, handler);
   });
   return { signal: controller.signal, dispose: () => handlers.forEach((off) => off()) };
+}
+
+/** The exit code that tells of the signal that aborted this; undefined where none did. */
+export function exitCodeOf({ aborted, reason }: AbortSignal): number | undefined {
+  const [, code] = Object.entries(signals).find(([name]) => aborted && (reason as Error).message === name) ?? [];
+  return code;
 }

@@ -1,6 +1,6 @@
 import { CliError } from '../errors.ts';
 import { kindNamed } from '../kinds.ts';
-import { objectsText, type Output } from '../printer.ts';
+import { objectsText, type Output, tableOf } from '../printer.ts';
 import { ask } from '../session-client.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -9,23 +9,36 @@ export interface GetOptions {
   output: Output;
 }
 
-/** Prints the objects of a kind, or one of them. @throws CliError UnsupportedKind, NotFound, NoSession */
+/** Prints the objects of one or more kinds, or one of them. @throws CliError UnsupportedKind, NotFound, NoSession */
 export async function get(
   terminal: Terminal,
-  kindText: string,
+  kindsText: string,
   name: string | undefined,
-  options: GetOptions,
+  { namespace, output }: GetOptions,
 ): Promise<void> {
-  const kind = kindNamed(kindText);
-  const all = await ask(terminal.folder, { method: 'list', kind, namespace: options.namespace });
-  const objects = name === undefined ? all : all.filter(({ metadata }) => metadata.name === name);
-  if (objects.length === 0) {
-    const what = name === undefined ? `no ${kind.plural}` : `no ${kind.kind} "${name}"`;
-    const there = all.map(({ metadata }) => metadata.name).join(', ');
-    throw new CliError(
-      'NotFound',
-      `${what} in namespace ${options.namespace}${there === '' ? '' : `; there is ${there}`}`,
-    );
+  const kinds = kindsText.split(',').map(kindNamed);
+  const lists = await Promise.all(kinds.map((kind) => ask(terminal.folder, { method: 'list', kind, namespace })));
+  const groups = kinds.map((kind, index) => ({
+    kind,
+    objects: (lists[index] ?? []).filter(({ metadata }) => name === undefined || metadata.name === name),
+  }));
+  if (groups.every(({ objects }) => objects.length === 0)) {
+    const plurals = kinds.map(({ plural }) => plural).join(' and no ');
+    const what = name === undefined ? plurals : `${kinds.map(({ kind }) => kind).join(' or ')} "${name}"`;
+    const there = lists.flat().map(({ metadata }) => metadata.name);
+    const cure = there.length === 0 ? '' : `; there is ${there.join(', ')}`;
+    throw new CliError('NotFound', `no ${what} in namespace ${namespace}${cure}`);
   }
-  terminal.print(objectsText(kind, objects, options.output, terminal.now()));
+  if (output === 'yaml' || output === 'json') {
+    terminal.print(
+      objectsText(
+        groups.flatMap(({ objects }) => objects),
+        output,
+      ),
+    );
+    return;
+  }
+  const now = terminal.now();
+  const tables = groups.filter(({ objects }) => objects.length > 0);
+  terminal.print(tables.map(({ kind, objects }) => tableOf(kind, objects, output, now)).join('\n\n'));
 }

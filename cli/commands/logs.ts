@@ -1,3 +1,4 @@
+import { targetNamed } from '../kinds.ts';
 import { readLogs } from '../session-client.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -6,11 +7,17 @@ export interface LogsOptions {
   follow?: boolean;
 }
 
-/** Prints what the pods of a deployment wrote. @throws CliError NoSession */
+/**
+ * Prints what the pods of a deployment or of a job wrote, each line after its pod's name; or what one pod wrote, as it is.
+ *
+ * @throws CliError NoSession, Refused where nothing has the name
+ */
 export async function logs(
   terminal: Terminal,
-  name: string,
+  target: string,
   { namespace, follow = false }: LogsOptions,
 ): Promise<void> {
-  await readLogs(terminal.folder, { namespace, deployment: name, follow }, terminal.write);
+  const { kind, name } = targetNamed(target);
+  const query = { namespace, name, ...(kind === undefined ? {} : { kind: kind.kind }) };
+  await readLogs(terminal.folder, { ...query, follow }, terminal.write, terminal.stop);
 }

@@ -5,7 +5,8 @@ import type { KubeClient } from '../../operator/kube/client.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import type { KubeObject, ObjectRef, ResourceKind } from '../../operator/kube/object.ts';
 import { CliError } from '../errors.ts';
-import type { PodLogs } from './pod-logs.ts';
+import { modelDeploymentKind, podKind, trainingJobKind } from '../../operator/controllers/kinds.ts';
+import type { LogLine, LogQuery, PodLogs } from './pod-logs.ts';
 import type { Endpoint } from './service.ts';
 
 /** What one command asks of the session that runs: one JSON request, one JSON answer. */
@@ -25,8 +26,11 @@ export interface ControlAnswers {
   endpoint: Endpoint;
 }
 
-/** Path of the log stream: `?namespace=…&deployment=…&follow=true`, lines as they appear. */
+/** Path of the log stream: `?namespace=…&kind=…&name=…&follow=true`, without a kind for any; lines as they appear. */
 export const logsPath = '/logs';
+
+/** What has logs. */
+const loggedKinds = [modelDeploymentKind, trainingJobKind, podKind];
 
 export interface ControlOptions {
   client: KubeClient;
@@ -34,6 +38,9 @@ export interface ControlOptions {
   apply: (object: KubeObject) => Promise<KubeObject>;
   endpoint: (namespace: string, name: string) => Promise<Endpoint>;
 }
+
+const choice = new Intl.ListFormat('en', { type: 'disjunction' });
+const kindList = (kinds: readonly ResourceKind[]): string => choice.format(kinds.map(({ kind }) => kind));
 
 /** Answers the other commands over a unix socket, which only the person who started the session can open. */
 export class Control {
@@ -68,7 +75,7 @@ export class Control {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://session');
     if (url.pathname === logsPath) {
-      this.#logs(url, response);
+      await this.#logs(url, response);
       return;
     }
     let body = '';
@@ -96,16 +103,33 @@ export class Control {
     }
   }
 
-  #logs(url: URL, response: ServerResponse): void {
+  async #logs(url: URL, response: ServerResponse): Promise<void> {
     const { logs } = this.#options;
-    const about = `${url.searchParams.get('namespace') ?? ''}/${url.searchParams.get('deployment') ?? ''}`;
+    const { namespace = '', name = '', kind } = Object.fromEntries(url.searchParams) as Partial<LogQuery>;
+    const query = { namespace, name, ...(kind === undefined ? {} : { kind }) };
+    const before = logs.of(query);
+    if (before.length === 0) await this.#requireLogged(query);
+    const write = ({ pod, text }: LogLine): boolean =>
+      response.write(pod === name ? `${text}\n` : `${pod} | ${text}\n`);
     response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' });
-    for (const line of logs.of(about)) response.write(`${line}\n`);
+    before.forEach(write);
     if (url.searchParams.get('follow') !== 'true') {
       response.end();
       return;
     }
-    const stop = logs.follow(about, (line) => response.write(`${line}\n`));
+    const stop = logs.follow(query, write);
     response.on('close', stop);
+  }
+
+  /** @throws CliError NotFound where nothing has this name */
+  async #requireLogged({ namespace, kind, name }: LogQuery): Promise<void> {
+    const wanted = loggedKinds.filter((each) => kind === undefined || each.kind === kind);
+    if (wanted.length === 0) throw new CliError('BadInput', `only ${kindList(loggedKinds)} have logs`);
+    const lists = await Promise.all(wanted.map((each) => this.#options.client.list(each, { namespace })));
+    const there = lists.flatMap(({ items }) => items);
+    if (there.some(({ metadata }) => metadata.name === name)) return;
+    const others = there.map((object) => `${object.kind.toLowerCase()}/${object.metadata.name}`).join(', ');
+    const cure = others === '' ? '' : `; there is ${others}`;
+    throw new CliError('NotFound', `no ${kindList(wanted)} "${name}" in namespace ${namespace}${cure}`);
   }
 }

@@ -1,29 +1,78 @@
-/** The newest lines of each deployment's pods, and whoever follows them. */
+import type { KubeObject } from '../../operator/kube/object.ts';
+
+/** What wrote a line: a pod, for an object that a person knows, such as a TrainingJob. */
+export interface LogSource {
+  namespace: string;
+  owner: { kind: string; name: string };
+  pod: string;
+}
+
+/** Lines of the pods that this names: of one pod, or of all pods of an object. Without a kind, of whatever has the name. */
+export interface LogQuery {
+  namespace: string;
+  kind?: string;
+  name: string;
+}
+
+export interface LogLine extends LogSource {
+  text: string;
+}
+
+function matches({ namespace, kind, name }: LogQuery, line: LogSource): boolean {
+  const isPod = line.pod === name && (kind === undefined || kind === 'Pod');
+  const isOwner = line.owner.name === name && (kind === undefined || kind === line.owner.kind);
+  return line.namespace === namespace && (isPod || isOwner);
+}
+
+/** The newest lines of the pods of each object, in order, and whoever follows them. */
 export class PodLogs {
   readonly #capacity: number;
-  readonly #lines = new Map<string, string[]>();
-  readonly #followers = new Map<string, Set<(line: string) => void>>();
+  readonly #rings = new Map<string, { order: number; line: LogLine }[]>();
+  readonly #followers = new Set<(line: LogLine) => void>();
+  #written = 0;
 
-  /** @param capacity lines kept for each deployment */
+  /** @param capacity lines kept for each object */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  add(deployment: string, line: string): void {
-    const lines = this.#lines.get(deployment) ?? [];
-    this.#lines.set(deployment, lines);
-    lines.push(line);
-    if (lines.length > this.#capacity) lines.shift();
-    for (const follower of this.#followers.get(deployment) ?? []) follower(line);
+  add(line: LogLine): void {
+    const key = `${line.namespace}/${line.owner.kind}/${line.owner.name}`;
+    const ring = this.#rings.get(key) ?? [];
+    this.#rings.set(key, ring);
+    ring.push({ order: ++this.#written, line });
+    if (ring.length > this.#capacity) ring.shift();
+    for (const follower of this.#followers) follower(line);
   }
 
-  of(deployment: string): readonly string[] {
-    return this.#lines.get(deployment) ?? [];
+  of(query: LogQuery): LogLine[] {
+    return [...this.#rings.values()]
+      .flat()
+      .filter(({ line }) => matches(query, line))
+      .sort((a, b) => a.order - b.order)
+      .map(({ line }) => line);
   }
 
-  follow(deployment: string, onLine: (line: string) => void): () => void {
-    const followers = this.#followers.get(deployment) ?? new Set();
-    this.#followers.set(deployment, followers.add(onLine));
-    return () => followers.delete(onLine);
+  /** Calls back for every line to come, until the returned function is called. */
+  follow(query: LogQuery, onLine: (line: LogLine) => void): () => void {
+    const follower = (line: LogLine): void => {
+      if (matches(query, line)) onLine(line);
+    };
+    this.#followers.add(follower);
+    return () => this.#followers.delete(follower);
   }
+}
+
+/** Whose lines a pod writes: its ModelDeployment's or TrainingJob's, or its own where it has neither. */
+export function logSource({ metadata }: KubeObject, deploymentLabel: string): LogSource {
+  const { namespace = '', name: pod, labels, ownerReferences = [] } = metadata;
+  const deployment = labels?.[deploymentLabel];
+  const job = ownerReferences.find(({ kind }) => kind === 'TrainingJob');
+  const owner =
+    job !== undefined
+      ? { kind: job.kind, name: job.name }
+      : deployment !== undefined
+        ? { kind: 'ModelDeployment', name: deployment }
+        : { kind: 'Pod', name: pod };
+  return { namespace, owner, pod };
 }

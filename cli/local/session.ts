@@ -17,7 +17,7 @@ import { localDevices } from './devices.ts';
 import { Kubelet } from './kubelet.ts';
 import { startLocalOperator } from './operator.ts';
 import { PodGuard } from './pod-guard.ts';
-import { PodLogs } from './pod-logs.ts';
+import { logSource, PodLogs } from './pod-logs.ts';
 import { type Endpoint, Services } from './service.ts';
 import { Workloads } from './workloads.ts';
 
@@ -38,7 +38,7 @@ export interface SessionOptions {
 
 const passedOn = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'NODE_EXTRA_CA_CERTS', 'LD_LIBRARY_PATH', 'CUDA_VISIBLE_DEVICES'];
 
-/** Lines of log kept for each deployment. */
+/** Lines of log kept for each deployment and each job. */
 const logLines = 5_000;
 
 /** The longest path a unix socket can have on every system. */
@@ -80,7 +80,7 @@ export class Session {
       addresses: new PodAddresses(prefix),
       baseEnv: Object.fromEntries(passedOn.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
       onLine: (pod, line) => {
-        logs.add(`${pod.metadata.namespace ?? ''}/${pod.metadata.labels?.[labels.deployment] ?? ''}`, line);
+        logs.add({ ...logSource(pod, labels.deployment), text: line });
         options.onLine(pod, line);
       },
     });

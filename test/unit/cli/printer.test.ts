@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { objectsText } from '../../../cli/printer.ts';
+import { objectsText, tableOf } from '../../../cli/printer.ts';
 import { modelDeploymentKind } from '../../../operator/controllers/kinds.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 
@@ -23,9 +23,9 @@ const digits: KubeObject = {
 };
 const fresh: KubeObject = { ...digits, metadata: { ...digits.metadata, name: 'fresh' }, status: {} };
 
-describe('objectsText', () => {
+describe('objects as text', () => {
   test("shows the columns of the CRD, in its order, with the object's age", () => {
-    expect(objectsText(modelDeploymentKind, [digits, fresh], 'table', now)).toBe(
+    expect(tableOf(modelDeploymentKind, [digits, fresh], 'table', now)).toBe(
       [
         'NAME     READY   REPLICAS   MODEL                 URL                         AGE',
         'digits   True    2          s3://models/digits/   http://digits.default.svc   12m',
@@ -35,7 +35,7 @@ describe('objectsText', () => {
   });
 
   test('shows task, revision and reason when asked for wide', () => {
-    const [head = '', row = ''] = objectsText(modelDeploymentKind, [digits], 'wide', now).split('\n');
+    const [head = '', row = ''] = tableOf(modelDeploymentKind, [digits], 'wide', now).split('\n');
     expect(head).toMatch(/AGE +TASK +REVISION +REASON$/);
     expect(row).toMatch(/12m +Tensor +v1-0123456789 +Ready$/);
   });
@@ -48,12 +48,12 @@ describe('objectsText', () => {
     ['2026-11-24T12:00:09Z', '0s'],
   ])('shows the age of %s as %s', (creationTimestamp, age) => {
     const object = { ...digits, metadata: { ...digits.metadata, creationTimestamp } };
-    expect(objectsText(modelDeploymentKind, [object], 'table', now)).toMatch(new RegExp(` ${age}$`));
+    expect(tableOf(modelDeploymentKind, [object], 'table', now)).toMatch(new RegExp(` ${age}$`));
   });
 
   test('prints one object as itself and several as a list, in YAML and in JSON', () => {
-    expect(parse(objectsText(modelDeploymentKind, [digits], 'yaml', now))).toEqual(digits);
-    expect(JSON.parse(objectsText(modelDeploymentKind, [digits, fresh], 'json', now))).toEqual({
+    expect(parse(objectsText([digits], 'yaml'))).toEqual(digits);
+    expect(JSON.parse(objectsText([digits, fresh], 'json'))).toEqual({
       apiVersion: 'v1',
       kind: 'List',
       items: [digits, fresh],

@@ -37,8 +37,8 @@ describe('validate', () => {
   });
 
   test.each([
-    ['', 'write a ModelDeployment into it'],
-    ['---\n---\n', 'write a ModelDeployment into it'],
+    ['', 'write a ModelDeployment or a TrainingJob into it'],
+    ['---\n---\n', 'write a ModelDeployment or a TrainingJob into it'],
     ['just text', 'must be an object with apiVersion and kind'],
     ['a: [1', 'standard input, document 1'],
     ['kind: Gadget\napiVersion: v1\n', 'Gadget'],

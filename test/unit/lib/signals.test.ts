@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from '@jest/globals';
-import { stopSignal } from '../../../lib/signals.ts';
+import { exitCodeOf, stopSignal } from '../../../lib/signals.ts';
 
 class Source extends EventEmitter {
   readonly exits: number[] = [];
@@ -17,9 +17,10 @@ describe('stopSignal', () => {
   ])('the first %s asks to stop, the second ends the process with %i', (name, code) => {
     const source = new Source();
     const { signal } = stopSignal(source);
-    expect(signal.aborted).toBe(false);
+    expect([signal.aborted, exitCodeOf(signal)]).toEqual([false, undefined]);
     source.emit(name);
     expect([signal.aborted, signal.reason, source.exits]).toEqual([true, new Error(name), []]);
+    expect(exitCodeOf(signal)).toBe(code);
     source.emit(name);
     expect(source.exits).toEqual([code]);
   });
