@@ -6,6 +6,11 @@ import type { KubeObject, ObjectMeta, OwnerReference } from '../kube/object.ts';
 export const labels = {
   deployment: 'modelyard.dev/deployment',
   revision: 'modelyard.dev/revision',
+  job: 'modelyard.dev/job',
+  /** A `TrainingRole`. */
+  role: 'modelyard.dev/role',
+  /** The number in the name of a job's pod. */
+  index: 'modelyard.dev/index',
   /** On namespaces whose pods may read metrics. */
   metrics: 'modelyard.dev/metrics',
   managedBy: 'app.kubernetes.io/managed-by',
@@ -41,6 +46,30 @@ export const servingLabels = (name: string): Record<string, string> => ({
   ...servingSelector(name),
 });
 
+/** Names of what a TrainingJob owns. */
+export const trainingNames = (name: string) =>
+  ({
+    /** The Service in DNS, the NetworkPolicy and the ServiceAccount. */
+    workload: `${name}-training`,
+    job: `${name}-training-job`,
+    parameterServer: (index: number): string => `${name}-ps-${index}`,
+    worker: (index: number): string => `${name}-worker-${index}`,
+  }) as const;
+
+/** What the pods of a TrainingJob are found by. */
+export const trainingSelector = (name: string): Record<string, string> => ({
+  [labels.job]: name,
+  [labels.component]: 'training',
+});
+
+/** Labels of everything that trains for one TrainingJob. */
+export const trainingLabels = (name: string): Record<string, string> => ({
+  [labels.name]: 'modelyard-runtime',
+  [labels.instance]: name,
+  [labels.managedBy]: managedBy,
+  ...trainingSelector(name),
+});
+
 export const selectorText = (selector: Readonly<Record<string, string>>): string =>
   Object.entries(selector)
     .map(([key, value]) => `${key}=${value}`)
@@ -57,16 +86,23 @@ function controllerReference(owner: KubeObject): OwnerReference {
   };
 }
 
-/** Metadata of an object that serves `owner` and goes when it goes. */
-export function childMetadata(owner: KubeObject, name: string): ObjectMeta {
+function childMetadata(owner: KubeObject, name: string, ownLabels: Record<string, string>): ObjectMeta {
   const { namespace } = owner.metadata;
   return {
     name,
     ...(namespace === undefined ? {} : { namespace }),
-    labels: servingLabels(owner.metadata.name),
+    labels: ownLabels,
     ownerReferences: [controllerReference(owner)],
   };
 }
+
+/** Metadata of an object that serves `owner`, a ModelDeployment, and goes when it goes. */
+export const servingMetadata = (owner: KubeObject, name: string): ObjectMeta =>
+  childMetadata(owner, name, servingLabels(owner.metadata.name));
+
+/** Metadata of an object that trains for `owner`, a TrainingJob, and goes when it goes. */
+export const trainingMetadata = (owner: KubeObject, name: string): ObjectMeta =>
+  childMetadata(owner, name, trainingLabels(owner.metadata.name));
 
 /** JSON with sorted keys: equal for equal data. */
 function canonical(value: unknown): string {
@@ -79,7 +115,10 @@ function canonical(value: unknown): string {
   return `{${entries.join(',')}}`;
 }
 
+const hexOf = (shape: unknown): string => bytesToHex(sha256(utf8ToBytes(canonical(shape))));
+
 /** A name for the shape of a pod, such as `v1-3f9c01ab27`: another shape is another revision, and so a rollout. */
-export function revisionOf(shape: unknown): string {
-  return `${hashVersion}-${bytesToHex(sha256(utf8ToBytes(canonical(shape)))).slice(0, 10)}`;
-}
+export const revisionOf = (shape: unknown): string => `${hashVersion}-${hexOf(shape).slice(0, 10)}`;
+
+/** `sha256:HEX` of data: equal for equal data, whatever the order of its fields. */
+export const digestOf = (data: unknown): string => `sha256:${hexOf(data)}`;

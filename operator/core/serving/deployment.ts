@@ -1,7 +1,7 @@
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { childMetadata, servingNames, servingSelector } from '../metadata.ts';
-import type { PodTemplate } from '../pod-template.ts';
+import { servingMetadata, servingNames, servingSelector } from '../metadata.ts';
+import type { PodTemplate } from './pod.ts';
 
 /** The pods of a deployment. A rollout starts new ones before it stops any: no request finds nobody. */
 export function deployment(owner: ModelDeployment, template: PodTemplate): KubeObject {
@@ -9,7 +9,7 @@ export function deployment(owner: ModelDeployment, template: PodTemplate): KubeO
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: childMetadata(owner, servingNames(name).workload),
+    metadata: servingMetadata(owner, servingNames(name).workload),
     spec: {
       replicas: owner.spec.replicas,
       selector: { matchLabels: servingSelector(name) },

@@ -1,6 +1,6 @@
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { childMetadata, servingNames, servingSelector } from '../metadata.ts';
+import { servingMetadata, servingNames, servingSelector } from '../metadata.ts';
 
 /** Draining nodes takes one pod at a time. With one replica there is none: it would only block the drain. */
 export function disruptionBudget(owner: ModelDeployment): KubeObject | undefined {
@@ -9,7 +9,7 @@ export function disruptionBudget(owner: ModelDeployment): KubeObject | undefined
   return {
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
-    metadata: childMetadata(owner, servingNames(name).workload),
+    metadata: servingMetadata(owner, servingNames(name).workload),
     spec: {
       maxUnavailable: 1,
       selector: { matchLabels: servingSelector(name) },

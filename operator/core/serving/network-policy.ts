@@ -1,7 +1,7 @@
 import { ports } from '../../../runtime/contract.ts';
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { childMetadata, labels, servingNames, servingSelector } from '../metadata.ts';
+import { servingMetadata, labels, servingNames, servingSelector } from '../metadata.ts';
 
 const tcp = (...numbers: number[]): object[] => numbers.map((port) => ({ protocol: 'TCP', port }));
 
@@ -14,7 +14,7 @@ export function networkPolicy(owner: ModelDeployment, operatorNamespace: string)
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
-    metadata: childMetadata(owner, servingNames(name).workload),
+    metadata: servingMetadata(owner, servingNames(name).workload),
     spec: {
       podSelector: { matchLabels: servingSelector(name) },
       policyTypes: ['Ingress', 'Egress'],

@@ -2,6 +2,7 @@ import type { ServingReport } from '../../../runtime/contract.ts';
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { Refusal } from '../../kube/definition.ts';
 import type { KubeObject } from '../../kube/object.ts';
+import type { RuntimeInputs } from '../inputs.ts';
 import type { Pod } from '../objects.ts';
 
 /** Everything a decision about one ModelDeployment is taken on. */
@@ -18,18 +19,7 @@ export interface ServingObserved {
 }
 
 /** What the operator was configured with. */
-export interface ServingInputs {
-  now: Date;
-  /** The image of the runtime. */
-  image: string;
-  imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never';
-  operatorNamespace: string;
-  /** Private address ranges that a model URI may name. */
-  storageAllowedCidrs: readonly string[];
-  /** Of the runtime. */
-  logLevel: string;
-  /** For laptops. */
-  allowFileUris: boolean;
+export interface ServingInputs extends RuntimeInputs {
   /** Where a deployment answers. */
   url(namespace: string, name: string): string;
 }

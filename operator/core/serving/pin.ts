@@ -2,7 +2,7 @@ import { pinFile, type ServingReport } from '../../../runtime/contract.ts';
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { Finding } from '../checks.ts';
-import { childMetadata, labels, servingNames } from '../metadata.ts';
+import { servingMetadata, labels, servingNames } from '../metadata.ts';
 import type { ServingObserved } from './observed.ts';
 
 /** The reports of pods of one revision, in the order of their pods' names. */
@@ -38,7 +38,7 @@ export function pin(owner: ModelDeployment, digest: string | undefined): KubeObj
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',
-    metadata: childMetadata(owner, servingNames(owner.metadata.name).pin),
+    metadata: servingMetadata(owner, servingNames(owner.metadata.name).pin),
     data: { [pinFile]: JSON.stringify(digests) },
   };
 }

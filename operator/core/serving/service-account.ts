@@ -1,6 +1,6 @@
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { childMetadata, servingNames } from '../metadata.ts';
+import { servingMetadata, servingNames } from '../metadata.ts';
 
 /** An identity without a token and without a right; none where the spec names one. */
 export function serviceAccount(owner: ModelDeployment): KubeObject | undefined {
@@ -8,7 +8,7 @@ export function serviceAccount(owner: ModelDeployment): KubeObject | undefined {
   return {
     apiVersion: 'v1',
     kind: 'ServiceAccount',
-    metadata: childMetadata(owner, servingNames(owner.metadata.name).workload),
+    metadata: servingMetadata(owner, servingNames(owner.metadata.name).workload),
     automountServiceAccountToken: false,
   };
 }

@@ -1,7 +1,7 @@
 import { ports } from '../../../runtime/contract.ts';
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
-import { childMetadata, servingNames, servingSelector } from '../metadata.ts';
+import { servingMetadata, servingNames, servingSelector } from '../metadata.ts';
 
 /** Where the model answers: REST on 80, gRPC on 9000. Never the admin port. */
 export function service(owner: ModelDeployment): KubeObject {
@@ -9,7 +9,7 @@ export function service(owner: ModelDeployment): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Service',
-    metadata: childMetadata(owner, servingNames(name).service),
+    metadata: servingMetadata(owner, servingNames(name).service),
     spec: {
       type: 'ClusterIP',
       selector: servingSelector(name),

@@ -1,0 +1,108 @@
+import { drainDelayMs, paths, ports, servingEnv } from '../../../runtime/contract.ts';
+import type { ModelDeployment, ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
+import { asStored } from '../as-stored.ts';
+import { durationMs } from '../duration.ts';
+import { labels, revisionOf, servingLabels, servingNames, servingSelector } from '../metadata.ts';
+import { modelUri } from '../model-uri.ts';
+import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv } from '../pod-template.ts';
+import type { ServingInputs } from './observed.ts';
+
+/** The part of a pod's life after its requests are done: closing, flushing, exiting. */
+const exitSeconds = 5;
+
+/** Where each variable's value comes from, in the order of the contract. */
+function env({ metadata, spec }: ModelDeployment, inputs: ServingInputs): Env[] {
+  const { model, serving } = spec;
+  const plain = plainEnv({
+    [servingEnv.modelName]: metadata.name,
+    [servingEnv.modelUri]: model.uri,
+    [servingEnv.modelDigest]: model.digest,
+    [servingEnv.task]: model.task,
+    [servingEnv.batchMaxSize]: String(serving.batching.maxSize),
+    [servingEnv.batchMaxDelayMs]: String(durationMs(serving.batching.maxDelay)),
+    [servingEnv.queueMaxLength]: String(serving.queue.maxLength),
+    [servingEnv.timeoutMs]: String(durationMs(serving.timeout)),
+    [servingEnv.warmup]: String(serving.warmup),
+    [servingEnv.executionProvider]: spec.accelerator === undefined ? 'cpu' : 'cuda',
+    [servingEnv.s3Endpoint]: model.storage?.endpoint,
+    [servingEnv.s3Region]: model.storage?.region,
+    [servingEnv.storageAllowedCidrs]: inputs.storageAllowedCidrs.join(',') || undefined,
+    [servingEnv.cacheDir]: paths.cache,
+    [servingEnv.volumesDir]: paths.volumes,
+    [servingEnv.pinDir]: paths.pin,
+    [servingEnv.drainDelayMs]: String(drainDelayMs),
+    [servingEnv.logLevel]: inputs.logLevel,
+    [servingEnv.allowFileUris]: inputs.allowFileUris ? 'true' : undefined,
+  });
+  return [...plain, ...podEnv(), ...storageEnv(model)];
+}
+
+function volumes({ model, podTemplate }: ModelDeploymentSpec, name: string): object[] {
+  const { claim } = modelUri(model.uri ?? '');
+  return [
+    { name: 'modelyard-cache', emptyDir: {} },
+    { name: 'modelyard-tmp', emptyDir: {} },
+    { name: 'modelyard-pin', configMap: { name: servingNames(name).pin, optional: true } },
+    ...(claim === undefined
+      ? []
+      : [{ name: 'modelyard-model', persistentVolumeClaim: { claimName: claim, readOnly: true } }]),
+    ...(podTemplate?.volumes ?? []),
+  ];
+}
+
+function volumeMounts({ model, podTemplate }: ModelDeploymentSpec): object[] {
+  const { claim } = modelUri(model.uri ?? '');
+  return [
+    { name: 'modelyard-cache', mountPath: paths.cache },
+    { name: 'modelyard-tmp', mountPath: '/tmp' },
+    { name: 'modelyard-pin', mountPath: paths.pin, readOnly: true },
+    ...(claim === undefined
+      ? []
+      : [{ name: 'modelyard-model', mountPath: `${paths.volumes}/${claim}`, readOnly: true }]),
+    ...(podTemplate?.volumeMounts ?? []),
+  ];
+}
+
+export interface PodTemplate {
+  metadata: { labels: Record<string, string>; annotations?: Record<string, string> };
+  spec: object;
+}
+
+export interface ShapedPod {
+  template: PodTemplate;
+  /** Names the shape; see `revisionOf`. */
+  revision: string;
+}
+
+/** A pod that serves. It carries labels of ours that a spec cannot replace. */
+export function servingPod(owner: ModelDeployment, inputs: ServingInputs): ShapedPod {
+  const { metadata } = owner;
+  const { podTemplate } = owner.spec;
+  const spec = { ...owner.spec, ...(podTemplate === undefined ? {} : { podTemplate: asStored(podTemplate) }) };
+  const given = spec.podTemplate?.metadata;
+  const container = runtimeContainer(
+    { program: 'serve.ts', ports, env: env(owner, inputs), resources: spec, volumeMounts: volumeMounts(spec) },
+    inputs,
+  );
+  const shape = podSpec({
+    serviceAccountName: spec.serviceAccountName ?? servingNames(metadata.name).workload,
+    terminationGracePeriodSeconds: Math.ceil((drainDelayMs + durationMs(spec.serving.timeout)) / 1_000) + exitSeconds,
+    settings: spec.podTemplate,
+    selector: servingSelector(metadata.name),
+    container,
+    volumes: volumes(spec, metadata.name),
+  });
+  const annotations = given?.annotations;
+  const ownLabels = { ...given?.labels, ...servingLabels(metadata.name) };
+  const revision = revisionOf({ labels: ownLabels, annotations, spec: shape });
+  return {
+    revision,
+    template: {
+      metadata: {
+        labels: { ...ownLabels, [labels.revision]: revision },
+        ...(annotations === undefined ? {} : { annotations }),
+      },
+      spec: shape,
+    },
+  };
+}
