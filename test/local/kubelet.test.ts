@@ -178,7 +178,7 @@ describe('deleting a pod', () => {
     const client = cluster.client('test');
     await client.remove(refOf('p'));
     expect(pod('p').metadata.uid).toBe(uid);
-    await client.remove(refOf('p'), { gracePeriodSeconds: 0 } as object);
+    await client.remove(refOf('p'), { gracePeriodSeconds: 0 });
     expect(() => pod('p')).toThrow('not found');
     addPod('p', stubborn);
     await untilRunning('p');
