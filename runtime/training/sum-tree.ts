@@ -66,7 +66,8 @@ export class SumTree<Values> {
    */
   put({ level, index }: TreeNode, values: Values): boolean {
     const { from, to } = leavesOf({ level, index }, this.#leaves);
-    if (level < 0 || level > this.#top || from >= to) throw new RangeError(`no node ${level}/${index} in this tree`);
+    if (level < 0 || level > this.#top || index < 0 || from >= to)
+      throw new RangeError(`no node ${level}/${index} in this tree`);
     let number = 2 ** (this.#top - level) + index;
     if (this.#covers(number)) {
       this.#release(values);
