@@ -4,7 +4,13 @@ import type { ObjectMeta } from '../kube/object.ts';
 interface ContainerState {
   waiting?: { reason?: string; message?: string };
   running?: { startedAt?: string };
-  terminated?: { reason?: string; message?: string; exitCode?: number };
+  terminated?: {
+    reason?: string;
+    message?: string;
+    exitCode?: number;
+    /** RFC 3339. */
+    finishedAt?: string;
+  };
 }
 
 export interface ContainerStatus {
@@ -24,6 +30,7 @@ interface PodCondition {
 
 export interface Pod {
   metadata: ObjectMeta;
+  spec?: { nodeName?: string };
   status?: {
     phase?: string;
     reason?: string;

@@ -2,6 +2,7 @@ import type { Finding } from '../checks.ts';
 import { firstFinding } from '../checks.ts';
 import { labels, servingNames } from '../metadata.ts';
 import type { Deployment, Pod } from '../objects.ts';
+import { isReady } from '../pod-checks.ts';
 import { podChecks, type PodSubject } from './pod-checks.ts';
 import type { ServingObserved } from './observed.ts';
 
@@ -23,9 +24,6 @@ export function deploymentOf({ owner, children }: ServingObserved): Deployment |
   const found = children.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
   return found;
 }
-
-const isReady = ({ status }: Pod): boolean =>
-  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
 
 function podsOf({ pods }: ServingObserved, revision: string): Pod[] {
   return pods

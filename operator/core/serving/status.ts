@@ -5,7 +5,7 @@ import { selectorText, servingSelector } from '../metadata.ts';
 import type { PlannedEvent } from '../plan.ts';
 import type { ServingInputs, ServingObserved } from './observed.ts';
 import { pinnedDigest, reportsOf, strayFinding } from './pin.ts';
-import { creationChecks, refusalChecks } from './refusal-checks.ts';
+import { creationChecks, servingRefusalChecks } from './refusal-checks.ts';
 import { deploymentOf, podFinding, type Rollout, rolloutOf } from './rollout.ts';
 
 /** A condition before it is compared with the one that was. */
@@ -39,7 +39,7 @@ function verdictOf(observed: ServingObserved, revision: string, specFinding: Fin
   const rollout = rolloutOf(observed, revision);
   const found =
     specFinding ??
-    firstFinding(refusalChecks, observed) ??
+    firstFinding(servingRefusalChecks, observed) ??
     (rollout.complete ? undefined : firstFinding(creationChecks, { deployment: deploymentOf(observed) })) ??
     (rollout.complete ? undefined : podFinding(observed, revision));
   if (found === undefined) return [courseOf(observed, rollout), rollout];

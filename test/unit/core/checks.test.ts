@@ -3,7 +3,10 @@ import { describe, expect, test } from '@jest/globals';
 import { firstFinding } from '../../../operator/core/checks.ts';
 import type { Pod } from '../../../operator/core/objects.ts';
 import { podChecks } from '../../../operator/core/serving/pod-checks.ts';
-import { creationChecks, refusalChecks } from '../../../operator/core/serving/refusal-checks.ts';
+import {
+  creationChecks,
+  servingRefusalChecks as refusalChecks,
+} from '../../../operator/core/serving/refusal-checks.ts';
 import { specChecks } from '../../../operator/core/serving/spec-checks.ts';
 import type { Fault, FaultReason, ServingReport } from '../../../runtime/contract.ts';
 import { admitted } from '../../support/serving-world.ts';

@@ -1,0 +1,58 @@
+import type { Refusal } from '../kube/definition.ts';
+import type { Check, Finding } from './checks.ts';
+import { warning } from './pod-checks.ts';
+
+/** A quota speaks through a 403; its text names the quota, what was asked and what is left. */
+export const isQuota = (message: string): boolean => /exceeded quota|quota/i.test(message);
+
+/** @param lower the fields that ask for less */
+export const quotaFinding = (what: string, message: string, lower: string): Finding =>
+  warning('QuotaExceeded', `${what}: ${message}; raise the quota, or lower ${lower}`);
+
+/** Said where an admission rule refuses pods; undefined where the text speaks of something else. */
+export const podSecurityFinding = (message: string): Finding | undefined =>
+  message.includes('violates PodSecurity')
+    ? warning('PodRefused', `the namespace's Pod Security Standard refuses the pods: ${message}`)
+    : undefined;
+
+function refused({ ref, reason, message }: Refusal, lower: string): Finding {
+  const what = `${ref.kind} ${ref.name}`;
+  if (reason === 'NameConflict') {
+    return warning(
+      'NameConflict',
+      `${what} exists and belongs to somebody else, so it was left alone; delete or rename it, or rename this object (${message})`,
+    );
+  }
+  if (reason === 'Forbidden' && isQuota(message)) return quotaFinding(`${what} was refused`, message, lower);
+  if (reason === 'Forbidden') {
+    return (
+      podSecurityFinding(message) ??
+      warning('Forbidden', `the API server does not let the operator write ${what}: ${message}`)
+    );
+  }
+  if (reason === 'Invalid') {
+    return {
+      terminal: true,
+      type: 'Warning',
+      reason,
+      message: `${what} was refused as invalid: ${message}; correct the spec`,
+    };
+  }
+  return warning(reason, `${what} was refused: ${message}`);
+}
+
+/**
+ * What the API server, or the rule never to apply over what is not ours, refused.
+ *
+ * @param lower the fields that ask for less, where a quota is full
+ */
+export const refusalChecks = (lower: string): readonly Check<{ refusals: readonly Refusal[] }>[] => [
+  {
+    name: 'nothing was refused',
+    find: ({ refusals }) => {
+      // A taken name comes first: the rest may only follow from it.
+      const first = refusals.find(({ reason }) => reason === 'NameConflict') ?? refusals[0];
+      return first === undefined ? undefined : refused(first, lower);
+    },
+  },
+];
