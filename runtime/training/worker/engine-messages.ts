@@ -1,5 +1,6 @@
 import type { TrainingFault } from '../../training-contract.ts';
 import type { Rows } from '../data/dataset.ts';
+import type { MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
 
 /** The flat vector of one version, in memory that every thread sees. Must not change while a task that names it is under way. */
@@ -26,6 +27,11 @@ export interface GradientTask {
   leaves: Leaf[];
 }
 
+export interface EvaluationTask {
+  parameters: SharedParameters;
+  rows: Rows;
+}
+
 /** What a node of the sum tree holds. */
 export interface Contribution {
   loss: number;
@@ -38,6 +44,7 @@ export type ExecutionProvider = 'cpu' | 'cuda';
 /** To a thread, which gives each one `ThreadAnswer` before it is asked again. */
 export type ThreadRequest =
   | { type: 'load'; graph: TrainingGraph; executionProvider: ExecutionProvider }
+  | { type: 'evaluate'; task: EvaluationTask }
   /** `into` receives the values. */
   | { type: 'gradient'; task: GradientTask; into: Float32Array<ArrayBuffer> }
   /** `left` receives the sum; both come back. */
@@ -45,5 +52,6 @@ export type ThreadRequest =
 
 export type ThreadAnswer =
   | { type: 'loaded' }
+  | { type: 'sums'; sums: MetricSums }
   | { type: 'contribution'; contribution: Contribution; spare?: Float32Array<ArrayBuffer> }
   | { type: 'fault'; fault: TrainingFault };

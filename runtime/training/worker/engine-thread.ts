@@ -15,6 +15,7 @@ async function answer(request: ThreadRequest): Promise<ThreadAnswer> {
     return { type: 'loaded' };
   }
   if (runner === undefined) throw new Error('a task came before the graph');
+  if (request.type === 'evaluate') return { type: 'sums', sums: await runner.evaluate(request.task) };
   if (request.type === 'gradient') {
     return { type: 'contribution', contribution: await runner.gradient(request.task, request.into) };
   }

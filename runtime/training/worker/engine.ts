@@ -1,7 +1,15 @@
 import { Worker } from 'node:worker_threads';
 import { TrainingFailure } from '../../errors.ts';
+import type { MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
-import type { Contribution, ExecutionProvider, GradientTask, ThreadAnswer, ThreadRequest } from './engine-messages.ts';
+import type {
+  Contribution,
+  EvaluationTask,
+  ExecutionProvider,
+  GradientTask,
+  ThreadAnswer,
+  ThreadRequest,
+} from './engine-messages.ts';
 
 interface Job {
   request: ThreadRequest;
@@ -61,6 +69,13 @@ export class Engine {
     const answer = await this.#ask({ type: 'add', left, right });
     if (answer.type === 'contribution' && answer.spare) this.#spares.push(answer.spare);
     return contributionOf(answer);
+  }
+
+  /** What the rows add to the sums that metrics are made of. */
+  async evaluate(task: EvaluationTask): Promise<MetricSums> {
+    const answer = await this.#ask({ type: 'evaluate', task });
+    if (answer.type !== 'sums') throw new Error(`the engine answered ${answer.type} to an evaluation`);
+    return answer.sums;
   }
 
   /** Takes back the memory of a contribution that is of no more use. */

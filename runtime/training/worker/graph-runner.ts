@@ -2,9 +2,10 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Rows } from '../data/dataset.ts';
 import { createKernels, type Kernels } from '../kernels.ts';
 import type { Layout } from '../layout.ts';
+import { measure, noSums, type MetricSums } from '../metrics.ts';
 import { uniform } from '../random.ts';
 import { graphNames, type RandomInput, type TrainingGraph } from '../training-graph.ts';
-import type { Contribution, GradientTask, Leaf, SharedParameters } from './engine-messages.ts';
+import type { Contribution, EvaluationTask, GradientTask, Leaf, SharedParameters } from './engine-messages.ts';
 import { loadFailure, runFailure } from './run-failures.ts';
 
 /** Memory for one contribution, and the tensors over it that ONNX Runtime writes to. */
@@ -28,15 +29,22 @@ export class GraphRunner {
   readonly #graph: TrainingGraph;
   readonly #kernels: Kernels;
   readonly #training: InferenceSession;
+  readonly #evaluation: InferenceSession;
   readonly #parameters: Float32Array;
   readonly #parameterFeeds: Record<string, Tensor>;
   readonly #scratch: Scratch[] = [];
   #held: number | undefined;
 
-  private constructor(graph: TrainingGraph, kernels: Kernels, training: InferenceSession) {
+  private constructor(
+    graph: TrainingGraph,
+    kernels: Kernels,
+    training: InferenceSession,
+    evaluation: InferenceSession,
+  ) {
     this.#graph = graph;
     this.#kernels = kernels;
     this.#training = training;
+    this.#evaluation = evaluation;
     this.#parameters = new Float32Array(graph.layout.total);
     this.#parameterFeeds = tensorsOver(graph.layout, this.#parameters, (name) => name);
   }
@@ -45,8 +53,9 @@ export class GraphRunner {
   static async load(graph: TrainingGraph, executionProvider: 'cpu' | 'cuda'): Promise<GraphRunner> {
     const kernels = await createKernels();
     try {
-      const training = await InferenceSession.create(graph.training, sessionOptions(executionProvider));
-      return new GraphRunner(graph, kernels, training);
+      const options = sessionOptions(executionProvider);
+      const training = await InferenceSession.create(graph.training, options);
+      return new GraphRunner(graph, kernels, training, await InferenceSession.create(graph.evaluation, options));
     } catch (error) {
       throw loadFailure(error, executionProvider);
     }
@@ -73,6 +82,24 @@ export class GraphRunner {
     this.#kernels.add(target, source);
     left.values.set(target);
     return { loss: left.loss + right.loss, values: left.values };
+  }
+
+  /** @throws TrainingFailure */
+  async evaluate({ parameters, rows }: EvaluationTask): Promise<MetricSums> {
+    const { label } = this.#graph;
+    if (rows.count === 0) return noSums(label);
+    this.#take(parameters);
+    try {
+      const feeds = { ...this.#parameterFeeds, ...rowFeeds(rows) };
+      const { [graphNames.losses]: losses, [graphNames.predictions]: predictions } = await this.#evaluation.run(feeds);
+      return measure(label, {
+        losses: losses?.data as Float32Array,
+        predictions: predictions?.data as Float32Array,
+        labels: rows.labels.data,
+      });
+    } catch (error) {
+      throw runFailure(error);
+    }
   }
 
   /** Leaves the values in the scratch memory of that depth; what is deeper is overwritten. Gives the loss. */

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Rows } from '../../../../runtime/training/data/dataset.ts';
+import { metricsOf, noSums } from '../../../../runtime/training/metrics.ts';
 import { uniform } from '../../../../runtime/training/random.ts';
 import { coverOf } from '../../../../runtime/training/sum-tree.ts';
 import type { Contribution } from '../../../../runtime/training/worker/engine-messages.ts';
@@ -40,6 +41,30 @@ function roundOf({ layout } = handMadeGraph(), { leaves = 7, step = 3, count = 4
     leaves,
     rowsOf: (leaf) => Promise.resolve(rows(count, leaf, width)),
   };
+}
+
+/** The hand-made model in plain arithmetic. */
+function expectedOf(parameters: Float32Array, { count, inputs, labels }: Rows): { loss: number; hits: number } {
+  const [w1, b1, w2, b2] = [
+    parameters.subarray(0),
+    parameters.subarray(30),
+    parameters.subarray(35),
+    parameters.subarray(50),
+  ];
+  const layer = (values: number[], weights: Float32Array, bias: Float32Array, width: number): number[] =>
+    Array.from({ length: width }, (_, column) =>
+      values.reduce((sum, value, row) => sum + value * (weights[row * width + column] ?? NaN), bias[column] ?? NaN),
+    );
+  const features = inputs.get('features')?.data as Float32Array;
+  let [loss, hits] = [0, 0];
+  for (let row = 0; row < count; row++) {
+    const hidden = layer([...features.subarray(row * 6, row * 6 + 6)], w1, b1, 5).map((value) => Math.max(0, value));
+    const logits = layer(hidden, w2, b2, 3);
+    const label = Number(labels.data[row]);
+    loss += Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0)) - (logits[label] ?? NaN);
+    hits += Number(logits.indexOf(Math.max(...logits)) === label);
+  }
+  return { loss, hits };
 }
 
 const bytes = ({ loss, values }: Contribution): string =>
@@ -118,6 +143,19 @@ describe('the engine', () => {
     const again = await contributionOf(leaf, 0, round, engine);
     expect(buffer.detached).toBe(true);
     expect(bytes(again)).toBe(expected);
+  });
+
+  test('measures rows with the parameters of that version, without dropout', async () => {
+    const engine = await engineOf(2);
+    const { parameters } = roundOf();
+    const sums = await engine.evaluate({ parameters, rows: rows(9, 0) });
+    const { loss, hits } = expectedOf(parameters.values, rows(9, 0));
+    const label = { kind: 'Classes', classes: 3 } as const;
+    const metrics = metricsOf(label, sums, ['accuracy']);
+    expect(metrics.loss).toBeCloseTo(loss / 9, 5);
+    expect(metrics.accuracy).toBe(hits / 9);
+    const none = await engine.evaluate({ parameters, rows: rows(0, 0) });
+    expect(none).toEqual(noSums(label));
   });
 
   test('leaves the calling thread free while graphs run', async () => {
