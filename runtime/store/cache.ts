@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemCode } from './errors.ts';
+import { isAbandoned, owner, sync } from './owner.ts';
 
 /**
  * A content-addressed cache that several processes may share.
@@ -13,11 +13,6 @@ import { systemCode } from './errors.ts';
  * A folder below partial/ is owned by whoever renamed it to its own name, which only one can do.
  */
 export type Kind = 'file' | 'archive' | 'folder';
-
-const instance = randomUUID();
-const owner = `${hostname().replaceAll('.', '_')}.${process.pid}.${instance}`;
-/** An owner on another machine counts as dead after this long without a byte. */
-const abandonedMs = 10 * 60_000;
 
 export const contentFolder = (cacheDir: string, digest: string, kind: Kind): string =>
   join(cacheDir, 'sha256', digest.replace(/^sha256:/, ''), kind);
@@ -49,7 +44,8 @@ export async function claim(cacheDir: string, key: string, nowMs: number): Promi
   const sameUri = `${key.split('-', 1)[0] ?? ''}-`;
   let claimed = false;
   for (const name of await readdir(folder)) {
-    if (!name.startsWith(sameUri) || !(await isAbandoned(join(folder, name), name, nowMs))) continue;
+    if (!name.startsWith(sameUri) || !(await isAbandoned(join(folder, name), name.slice(name.indexOf('.') + 1), nowMs)))
+      continue;
     if (name.startsWith(`${key}.`) && !claimed) claimed = await renamed(join(folder, name), own);
     else await rm(join(folder, name), { recursive: true, force: true });
   }
@@ -78,27 +74,6 @@ export async function publish(folder: string, cacheDir: string, digest: string, 
   return target;
 }
 
-async function isAbandoned(path: string, name: string, nowMs: number): Promise<boolean> {
-  const [, ...parts] = name.split('.');
-  const [host, pid, born] = parts;
-  if (host === 'free') return true;
-  if (host === hostname().replaceAll('.', '_')) {
-    if (Number(pid) === process.pid) return born !== instance;
-    return !isAlive(Number(pid));
-  }
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
-  return mtimeMs + abandonedMs < nowMs;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return systemCode(error) === 'EPERM';
-  }
-}
-
 /** False where the source is gone or the target is there. */
 async function renamed(from: string, to: string): Promise<boolean> {
   try {
@@ -107,15 +82,6 @@ async function renamed(from: string, to: string): Promise<boolean> {
   } catch (error) {
     if (['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemCode(error) ?? '')) return false;
     throw error;
-  }
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

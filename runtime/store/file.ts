@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { addressNotAllowed, invalid } from './errors.ts';
-import type { Scheme } from './source.ts';
+import type { LocalContext, LocalSource } from './source.ts';
 
 /** `file:///PATH`: for laptops. */
-export const file: Scheme = ({ url, shown, storage, subject }) => {
+export const file = ({ url, shown, storage, subject }: LocalContext): Promise<LocalSource> => {
   if (!storage.allowFileUris) {
     return Promise.reject(
       addressNotAllowed(

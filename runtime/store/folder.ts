@@ -7,7 +7,7 @@ import { invalid, notFound, systemCode } from './errors.ts';
 import { pathProblem, quoted, type StoreLimits } from './source.ts';
 
 /** A folder of the file system's own at the root of a volume, which root alone may read. */
-const lostAndFound = 'lost+found';
+export const lostAndFound = 'lost+found';
 
 /** `sha256:HEX` of a file, read as a stream. */
 export async function fileDigest(path: string, signal: AbortSignal): Promise<string> {
@@ -64,12 +64,17 @@ export async function listFolder(folder: string, root: string, shown: string, li
   return files;
 }
 
+/** Whether a path is a folder or lies in it; neither may have links or `..`. */
+export function isInside(path: string, folder: string): boolean {
+  const inside = relative(folder, path);
+  return inside !== '..' && !inside.startsWith(`..${sep}`);
+}
+
 /** Rejects with StoreError where a path, links followed, is no regular file below `root`. */
 export async function requireInside(path: string, root: string, shown: string): Promise<void> {
   const [real, top] = await Promise.all([realpath(path), realpath(root)]).catch((error: unknown) => {
     throw systemCode(error) === 'ENOENT' ? notFound(`${shown} is a link to nowhere.`) : error;
   });
-  const inside = relative(top, real);
-  if (inside === '..' || inside.startsWith(`..${sep}`)) throw invalid(`${shown} is a link that leaves the volume.`);
+  if (!isInside(real, top)) throw invalid(`${shown} is a link that leaves the volume.`);
   if (!(await stat(real)).isFile()) throw invalid(`${shown} is no regular file.`);
 }

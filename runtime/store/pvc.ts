@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { invalid } from './errors.ts';
-import type { Scheme } from './source.ts';
+import type { LocalContext, LocalSource } from './source.ts';
 
 /** `pvc://CLAIM/PATH`: a volume mounted by the kubelet, or a folder of that name on the laptop. */
-export const pvc: Scheme = ({ url, shown, storage, subject }) => {
+export const pvc = ({ url, shown, storage, subject }: LocalContext): Promise<LocalSource> => {
   const claim = url.hostname;
   const path = decodeURIComponent(url.pathname);
   if (!/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(claim) || path.split('/').includes('..')) {

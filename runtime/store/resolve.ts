@@ -9,7 +9,7 @@ import { pvc } from './pvc.ts';
 import type { Found } from './folder.ts';
 import type { ResolveRequest, StoreHooks } from './request.ts';
 import { s3 } from './s3.ts';
-import type { Scheme, StoreLimits, Subject } from './source.ts';
+import { shownUri, type Scheme, type StoreLimits, type Subject } from './source.ts';
 
 /** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
 const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, http, https: http, pvc, s3 };
@@ -45,11 +45,6 @@ export async function obtain<T>(
   } finally {
     await connections.close();
   }
-}
-
-/** Without credentials and without the query, which may be a signature. */
-function shownUri(url: URL): string {
-  return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
 }
 
 function explained(error: unknown, shown: string, { noun }: Subject): unknown {

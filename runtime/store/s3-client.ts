@@ -12,6 +12,8 @@ export interface Place {
   bucket: string;
   shown: string;
   subject: Pick<Subject, 'noun' | 'field'>;
+  /** What is done there, as a message asks whether it may be. */
+  access: 'read' | 'read and write';
   signal: AbortSignal;
 }
 
@@ -52,7 +54,11 @@ export const statusOf = (error: unknown): number | undefined =>
   error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;
 
 /** A StoreError for whatever the client throws, which is no bug of ours: what it throws, the endpoint decides. */
-export function translate(error: unknown, { bucket, endpoint, shown, subject, signal }: Place, key: string): unknown {
+export function translate(
+  error: unknown,
+  { bucket, endpoint, shown, subject, access, signal }: Place,
+  key: string,
+): unknown {
   if (signal.aborted) return signal.reason;
   const own = storeErrorIn(error);
   if (own) return own;
@@ -64,7 +70,7 @@ export function translate(error: unknown, { bucket, endpoint, shown, subject, si
   if (status === 401 || status === 403) {
     return denied(
       `${shown}: the server answered ${status} (${name}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the ` +
-        'credentials Secret, and that they may read the bucket.',
+        `credentials Secret, and that they may ${access} the bucket.`,
     );
   }
   if (status !== undefined) return unavailable(`${shown}: the server answered ${status} (${name}).`, error);

@@ -19,7 +19,7 @@ export const s3: Scheme = async (context) => {
   const key = decodeURIComponent(url.pathname.slice(1));
   const endpoint = storage.s3Endpoint ?? 'Amazon S3';
   const client = openClient(storage, context.connections, context.limits, 3);
-  const place: Place = { client, endpoint, bucket: url.hostname, shown, subject, signal };
+  const place: Place = { client, endpoint, bucket: url.hostname, shown, subject, access: 'read', signal };
   const name = key.slice(key.lastIndexOf('/') + 1);
   const named = isArchive(name) ? 'file' : subject.named(name);
   if (named !== 'folder') {

@@ -72,14 +72,27 @@ export interface RemoteBody {
   version: string | undefined;
 }
 
-type Source =
-  /** On this machine already; `root` is what links may not leave. */
-  { kind: 'local'; path: string; root: string } | { kind: 'file' | 'archive' | 'folder'; files: RemoteFile[] };
+/** On this machine already; `root` is what links may not leave. */
+export interface LocalSource {
+  kind: 'local';
+  path: string;
+  root: string;
+}
+
+type Source = LocalSource | { kind: 'file' | 'archive' | 'folder'; files: RemoteFile[] };
+
+/** What it takes to find a place on this machine. */
+export type LocalContext = Pick<SourceContext, 'url' | 'shown' | 'storage' | 'subject'>;
 
 /** Finds what a URI names. Rejects with StoreError. */
 export type Scheme = (context: SourceContext) => Promise<Source>;
 
 export const isArchive = (path: string): boolean => /\.(tar|tar\.gz|tgz)$/i.test(path);
+
+/** A URI as messages show it: without credentials and without the query, which may be a signature. */
+export function shownUri(url: URL): string {
+  return `${url.protocol}//${url.host}${url.pathname}${url.search === '' ? '' : '?…'}`;
+}
 
 /** Shortens a file's name for a message. */
 export const quoted = (name: string): string => JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
