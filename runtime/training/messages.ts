@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { pieceSchema } from './checkpoint-format.ts';
 
 /**
  * All that the roles of a TrainingJob say to each other. A message is the head of a frame (JSON, with its `type`); where it says so, raw
@@ -16,18 +17,6 @@ const ranges = v.array(range);
 const stamped = { generation: whole };
 
 const faultShape = v.object({ reason: text, message: text, retrying: v.boolean() });
-
-/** A part of a vector in the checkpoint folder, checked by its sha256 whenever it is read. */
-const piece = v.object({
-  /** Relative to the checkpoint's folder. */
-  path: text,
-  vector: whole,
-  /** Elements of the whole flat vector. */
-  from: whole,
-  to: whole,
-  /** HEX. */
-  sha256: text,
-});
 
 /** Whoever connects says this first, whoever listens answers `welcome` or `refused` and closes. */
 export const helloMessage = v.object({
@@ -136,7 +125,7 @@ export const coordinatorToServer = v.variant('type', [
     total: whole,
     totalSteps: whole,
   }),
-  /** Be at this version: `Held` already, by `fill` from a worker or the coordinator, or read from the checkpoint whose manifest is named. Answer `restored`. */
+  /** Be at this version: `Held` already, by `fill` from a worker or the coordinator, or read from the checkpoint in a folder. Answer `restored`. */
   v.object({
     type: v.literal('restore'),
     ...stamped,
@@ -144,7 +133,8 @@ export const coordinatorToServer = v.variant('type', [
     from: v.variant('kind', [
       v.object({ kind: v.literal('Held') }),
       v.object({ kind: v.literal('Fill') }),
-      v.object({ kind: v.literal('Checkpoint'), manifest: text }),
+      /** `forEvaluation`: weights alone, of which no training goes on. */
+      v.object({ kind: v.literal('Checkpoint'), folder: text, forEvaluation: v.boolean() }),
     ]),
   }),
   /**
@@ -175,7 +165,7 @@ export const serverToCoordinator = v.variant('type', [
   v.object({ type: v.literal('holdings'), ...stamped, versions: v.array(whole) }),
   v.object({ type: v.literal('restored'), ...stamped, version: whole }),
   /** The checkpoint that it was to read is damaged or not there. */
-  v.object({ type: v.literal('unreadable'), ...stamped, manifest: text, message: text }),
+  v.object({ type: v.literal('unreadable'), ...stamped, folder: text, message: text }),
   /** It made this version. */
   v.object({ type: v.literal('applied'), ...stamped, version: whole }),
   /** Payload: float64, the sum of squares of each block of the gradient. Only where the optimizer clips. */
@@ -183,9 +173,9 @@ export const serverToCoordinator = v.variant('type', [
   /** Leaves that the server has no contribution of; none for a step that is over. */
   v.object({ type: v.literal('missing'), ...stamped, step: whole, leaves: ranges }),
   /** `finite`: no weight is NaN or infinite. */
-  v.object({ type: v.literal('written'), ...stamped, folder: text, pieces: v.array(piece), finite: v.boolean() }),
+  v.object({ type: v.literal('written'), ...stamped, folder: text, pieces: v.array(pieceSchema), finite: v.boolean() }),
   v.object({ type: v.literal('missed'), ...stamped, folder: text }),
-  /** Writing fails and is tried again. */
+  /** Writing or reading fails and is tried again. */
   v.object({ type: v.literal('troubled'), ...stamped, folder: text, fault: faultShape }),
   /** It was told to stop and wants its slice saved first. */
   v.object({ type: v.literal('stopping') }),
@@ -242,4 +232,3 @@ export type ServerToCoordinator = v.InferOutput<typeof serverToCoordinator>;
 export type ToServer = v.InferOutput<typeof toServer>;
 export type FromServer = v.InferOutput<typeof fromServer>;
 export type Assignment = v.InferOutput<typeof assignment>;
-export type Piece = v.InferOutput<typeof piece>;
