@@ -52,6 +52,7 @@ export interface Permutation {
   at(position: number): number;
 }
 
+const { imul } = Math;
 const feistelRounds = 8;
 /** With fewer bits in a half only some of the orders could come about, and not each as often. */
 const minHalfBits = 3;
@@ -67,7 +68,11 @@ export function permutation(seed: number, key: RandomKey, length: number): Permu
   const roundKeys = [...parts(seed, key, feistelRounds)].flatMap(({ words }) => [...words]);
   const encrypt = (position: number): number => {
     let [left, right] = [Math.floor(position / half), position % half];
-    for (const roundKey of roundKeys) [left, right] = [right, left ^ (mix(right ^ roundKey) & (half - 1))];
+    for (const roundKey of roundKeys) {
+      const mixed = left ^ (mix(right ^ roundKey) & (half - 1));
+      left = right;
+      right = mixed;
+    }
     return left * half + right;
   };
   return {
@@ -84,8 +89,8 @@ export function permutation(seed: number, key: RandomKey, length: number): Permu
 function mix(number: number): number {
   let mixed = number;
   for (let pass = 0; pass < 2; pass++) {
-    mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+    mixed = imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+    mixed = imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
     mixed ^= mixed >>> 16;
   }
   return mixed >>> 0;

@@ -74,20 +74,16 @@ export class SumTree<Values> {
       return false;
     }
     this.#dropBelow(number);
-    let sum = values;
     for (; number > 1; number = Math.floor(number / 2)) {
-      const isLeft = number % 2 === 0;
-      const sibling = isLeft ? number + 1 : number - 1;
+      const sibling = number % 2 === 0 ? number + 1 : number - 1;
       const other = this.#held.get(sibling);
       if (other !== undefined) {
         this.#held.delete(sibling);
-        const [left, right] = isLeft ? [sum, other] : [other, sum];
-        this.#add(left, right);
-        this.#release(right);
-        sum = left;
+        this.#add(values, other);
+        this.#release(other);
       } else if (this.#hasLeaves(sibling)) break;
     }
-    this.#held.set(number, sum);
+    this.#held.set(number, values);
     return true;
   }
 

@@ -137,7 +137,7 @@ describe('a sum tree', () => {
     const tree = new SumTree<Values>(4, add);
     tree.put({ level: 0, index: 2 }, leafValue(2));
     expect(tree.put({ level: 2, index: 0 }, leafValue(9))).toBe(true);
-    expect(bits(tree.root)).toBe(bits(leafValue(9)));
+    expect(tree.held()).toEqual([{ node: { level: 2, index: 0 }, values: leafValue(9) }]);
   });
 
   test.each([
