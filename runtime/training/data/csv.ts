@@ -1,0 +1,170 @@
+import { createReadStream } from 'node:fs';
+import Papa from 'papaparse';
+import { invalidData, shown } from './data-failure.ts';
+import { limits } from './limits.ts';
+import type { Column, DataFile, Format, Selection, TableRow } from './table.ts';
+
+/** Comma-separated values with a header, UTF-8, as RFC 4180 has it: quotes where a cell holds commas, quotes or line breaks. */
+export const csv: Format = { columns, rows };
+
+const readAtOnceBytes = 256 * 1024;
+
+async function columns(file: DataFile): Promise<Column[]> {
+  for await (const [header] of records(file))
+    if (header) return [...headerOf(file, header)].map(([name]) => ({ name }));
+  throw invalidData(`${file.name} is empty; its first row must name the columns.`);
+}
+
+async function* rows(file: DataFile, selection: Selection): AsyncGenerator<TableRow[]> {
+  let width = 0;
+  let places: number[] = [];
+  /** Of the row before; the header has 0. */
+  let number = -1;
+  for await (const block of records(file)) {
+    const result: TableRow[] = [];
+    for (const cells of block) {
+      number += 1;
+      if (number === 0) {
+        const header = headerOf(file, cells);
+        width = cells.length;
+        places = selection.columns.map((name) => placeOf(file, header, name));
+      } else if (cells.length === width) {
+        result.push({ number, cells: places.map((place) => cells[place]) });
+      } else {
+        const problem = `has ${cells.length} cells, but the header names ${width} columns`;
+        result.push({ number, cells: [], problem });
+      }
+    }
+    yield result;
+  }
+}
+
+/** The place of each column. */
+function headerOf(file: DataFile, cells: readonly string[]): Map<string, number> {
+  if (cells.length > limits.columns) {
+    throw invalidData(`${file.name} names ${cells.length} columns, and at most ${limits.columns} are possible.`);
+  }
+  const header = new Map<string, number>();
+  for (const [place, cell] of cells.entries()) {
+    const name = cell.trim();
+    if (header.has(name)) throw invalidData(`${file.name}: the header names the column ${shown(name)} twice.`);
+    header.set(name, place);
+  }
+  return header;
+}
+
+function placeOf(file: DataFile, header: ReadonlyMap<string, number>, name: string): number {
+  const place = header.get(name);
+  if (place === undefined) throw invalidData(`${file.name} has no column ${shown(name)}.`);
+  return place;
+}
+
+/** The cells of all rows, the header among them, without rows that are blank. */
+async function* records(file: DataFile): AsyncGenerator<string[][]> {
+  const cutter = new RecordCutter();
+  let count = 0;
+  for await (const text of decoded(file)) {
+    const block = parse(file, cutter.add(text), count);
+    count += block.length;
+    if (cutter.waiting > limits.rowLength) {
+      throw invalidData(
+        `${file.name}: row ${count} is longer than ${limits.rowLength} characters. Is a quote never closed?`,
+      );
+    }
+    if (block.length > 0) yield block;
+  }
+  const last = parse(file, cutter.rest(), count);
+  if (last.length > 0) yield last;
+}
+
+async function* decoded(file: DataFile): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decode = (bytes?: Buffer): string => {
+    try {
+      return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw invalidData(`${file.name} is not encoded as UTF-8; save it so.`);
+    }
+  };
+  for await (const bytes of createReadStream(file.path, { highWaterMark: readAtOnceBytes }))
+    yield decode(bytes as Buffer);
+  yield decode();
+}
+
+/**
+ * @param text whole rows
+ * @param before rows before them
+ */
+function parse(file: DataFile, text: string, before: number): string[][] {
+  if (text === '') return [];
+  const { data, errors } = Papa.parse<string[]>(text.endsWith('\n') ? text.slice(0, -1) : text, {
+    delimiter: ',',
+    newline: '\n',
+  });
+  const unpaired = errors[0];
+  // Where a row ends can no longer be known.
+  if (unpaired) throw invalidData(`${file.name}: the quotes of row ${before + (unpaired.row ?? 0)} do not pair up.`);
+  return data.filter((cells) => {
+    const end = cells.length - 1;
+    cells[end] = cells[end]?.replace(/\r$/, '') ?? '';
+    return cells.length > 1 || cells[0]?.trim() !== '';
+  });
+}
+
+/**
+ * Cuts text behind the last line break that no quotes enclose, so that each part holds whole rows. A quote opens at the start
+ * of a cell alone; elsewhere it is a character like others.
+ */
+class RecordCutter {
+  #text = '';
+  /** How far quotes have been paired. */
+  #seen = 0;
+  #isQuoted = false;
+  /** Where the last quote closed. */
+  #closed = -1;
+  /** Behind the last line break outside quotes. */
+  #end = 0;
+
+  /** Characters of the row whose end has not come. */
+  get waiting(): number {
+    return this.#text.length;
+  }
+
+  /** @returns the rows that end in what was added so far, and were not returned before */
+  add(text: string): string {
+    this.#text += text;
+    while (this.#seen < this.#text.length) this.#pairQuote();
+    const whole = this.#text.slice(0, this.#end);
+    this.#text = this.#text.slice(this.#end);
+    this.#seen -= this.#end;
+    this.#closed -= this.#end;
+    this.#end = 0;
+    return whole;
+  }
+
+  rest(): string {
+    return this.#text;
+  }
+
+  /** Goes behind the next quote, or to the end. */
+  #pairQuote(): void {
+    const found = this.#text.indexOf('"', this.#seen);
+    const quote = found < 0 ? this.#text.length : found;
+    if (!this.#isQuoted) {
+      const lineBreak = this.#text.slice(this.#seen, quote).lastIndexOf('\n');
+      if (lineBreak >= 0) this.#end = this.#seen + lineBreak + 1;
+    }
+    if (found >= 0) {
+      if (this.#isQuoted) this.#closed = quote;
+      this.#isQuoted = !this.#isQuoted && (this.#isCellStart(quote) || this.#closed === quote - 1);
+    }
+    this.#seen = quote + 1;
+    if (found < 0) this.#seen = quote;
+  }
+
+  #isCellStart(at: number): boolean {
+    const before = this.#text[at - 1];
+    return before === undefined || before === ',' || before === '\n';
+  }
+}

@@ -1,0 +1,92 @@
+import type { DataInput, LabelSpec } from '../training-graph.ts';
+import type { Dataset, Rows, SplitName } from './dataset.ts';
+import type { Prepared } from './prepare.ts';
+import type { Splits } from './splits.ts';
+
+/** Rows of a file as batches. */
+export class PreparedDataset implements Dataset {
+  readonly digest: string;
+  readonly rows: number;
+  readonly badRows: number;
+  readonly features: DataInput;
+  readonly label: LabelSpec;
+  readonly classes: string[] | undefined;
+  readonly #prepared: Prepared;
+  readonly #splits: Splits;
+  /** The value of each level of a pixel. */
+  readonly #levels: Float32Array;
+
+  /** @param scale of the features */
+  constructor(digest: string, prepared: Prepared, splits: Splits, scale: number) {
+    const { layout, classes } = prepared;
+    this.digest = digest;
+    this.rows = prepared.rows;
+    this.badRows = prepared.badRows;
+    this.features = {
+      name: layout.features === 'Levels' ? 'image' : 'features',
+      dataType: 'FP32',
+      shape: [-1, ...layout.shape],
+    };
+    this.label =
+      layout.label === 'Class'
+        ? { kind: 'Classes', classes: classes?.names.length ?? 0 }
+        : { kind: 'Values', width: layout.label };
+    this.classes = classes?.names;
+    this.#prepared = prepared;
+    this.#splits = splits;
+    this.#levels = Float32Array.from({ length: 256 }, (_, level) => (level / 255) * scale);
+  }
+
+  get split(): Record<SplitName, number> {
+    return this.#splits.sizes;
+  }
+
+  async read(split: SplitName, epoch: number, from: number, to: number, inputName: string): Promise<Rows> {
+    const { file, layout } = this.#prepared;
+    const rows = Float64Array.from({ length: to - from }, (_, i) => this.#splits.rowAt(split, epoch, from + i));
+    const bytes = await file.read(rows);
+    return {
+      count: rows.length,
+      inputs: new Map([
+        [inputName, { data: this.#featuresIn(bytes, rows.length), shape: [rows.length, ...layout.shape] }],
+      ]),
+      labels: this.#labelsIn(bytes, rows.length),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#prepared.file.close();
+  }
+
+  #featuresIn(bytes: Buffer, count: number): Float32Array {
+    const { layout } = this.#prepared;
+    const width = layout.shape.reduce((product, size) => product * size, 1);
+    const result = new Float32Array(count * width);
+    for (let row = 0; row < count; row++) {
+      const at = bytes.byteOffset + row * layout.length;
+      if (layout.features === 'Numbers') result.set(new Float32Array(bytes.buffer, at, width), row * width);
+      else
+        new Uint8Array(bytes.buffer, at, width).forEach((level, i) => {
+          result[row * width + i] = this.#levels[level] ?? 0;
+        });
+    }
+    return result;
+  }
+
+  #labelsIn(bytes: Buffer, count: number): Rows['labels'] {
+    const { layout, classes } = this.#prepared;
+    const at = (row: number): number => bytes.byteOffset + row * layout.length + layout.labelAt;
+    if (layout.label === 'Class') {
+      const data = BigInt64Array.from({ length: count }, (_, row) => {
+        const [met = 0] = new Uint32Array(bytes.buffer, at(row), 1);
+        return BigInt(classes?.numbers[met] ?? 0);
+      });
+      return { data, shape: [count] };
+    }
+    const data = new Float32Array(count * layout.label);
+    for (let row = 0; row < count; row++) {
+      data.set(new Float32Array(bytes.buffer, at(row), layout.label), row * layout.label);
+    }
+    return { data, shape: [count, layout.label] };
+  }
+}
