@@ -13,6 +13,7 @@ import { render, type RenderOptions } from './commands/render.ts';
 import { run } from './commands/run.ts';
 import { validate } from './commands/validate.ts';
 import { CliError } from './errors.ts';
+import { outputTo } from './output.ts';
 import type { Terminal } from './terminal.ts';
 
 const stop = stopSignal(process);
@@ -26,8 +27,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 const terminal: Terminal = {
-  print: (text) => process.stdout.write(`${text}\n`),
-  write: (text) => process.stdout.write(text),
+  ...outputTo(process.stdout),
   stdin: process.stdin,
   now: () => new Date(),
   folder: join(process.cwd(), '.modelyard'),
@@ -58,9 +58,10 @@ const withNamespace = (usage: string, description: string): Command =>
 
 withFiles('run', 'run the jobs and deployments of YAML files on this machine')
   .option('-v, --verbose', 'show the whole log of the operator and of training pods')
-  .action(({ filename, verbose }: Files & { verbose?: boolean }) =>
-    run(terminal, filename, { log: createLog('operator', verbose === true ? 'info' : 'error') }),
-  );
+  .action(async ({ filename, verbose = false }: Files & { verbose?: boolean }) => {
+    const good = await run(terminal, filename, { log: createLog('operator', verbose ? 'info' : 'error'), verbose });
+    process.exitCode = good ? 0 : 1;
+  });
 withNamespace('get <kinds> [name]', 'show objects of the running session, such as md,tj')
   .option('-o, --output <format>', outputs.join(', '), output, 'table')
   .action((kinds: string, name: string | undefined, options: GetOptions) => get(terminal, kinds, name, options));

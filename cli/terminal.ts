@@ -4,6 +4,10 @@ export interface Terminal {
   print: (text: string) => void;
   /** Text for standard output as it is. */
   write: (text: string) => void;
+  /** Shows text below everything printed, in place of what it showed before. Absent where output is no screen. */
+  live?: (text: string) => void;
+  /** Characters of a line. */
+  columns: () => number;
   stdin: AsyncIterable<Buffer | string>;
   now: () => Date;
   /** `.modelyard` of the working directory. */

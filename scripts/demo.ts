@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { run } from '../cli/commands/run.ts';
 import { CliError } from '../cli/errors.ts';
 import type { Session } from '../cli/local/session.ts';
+import { outputTo } from '../cli/output.ts';
 import { tableText } from '../cli/printer.ts';
 import type { Terminal } from '../cli/terminal.ts';
 import { ModelClient } from '../client/model-client.ts';
@@ -21,8 +22,7 @@ const example = join(import.meta.dirname, '..', 'examples', 'digits');
 const stop = stopSignal(process);
 const home = await mkdtemp(join(tmpdir(), 'modelyard-demo-'));
 const terminal: Terminal = {
-  print: (text) => process.stdout.write(`${text}\n`),
-  write: (text) => process.stdout.write(text),
+  ...outputTo(process.stdout),
   stdin: process.stdin,
   now: () => new Date(),
   folder: join(home, '.modelyard'),

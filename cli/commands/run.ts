@@ -1,15 +1,19 @@
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
+import { labels } from '../../operator/core/metadata.ts';
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
 import { keyOf, type KubeObject } from '../../operator/kube/object.ts';
 import { readValid } from '../documents.ts';
 import { Session } from '../local/session.ts';
 import type { Terminal } from '../terminal.ts';
+import { JobWatch } from '../training/job-watch.ts';
 
 export interface RunOptions {
   log: Log;
-  /** Called once every deployment of the files is Ready. */
+  /** Show every line that training pods write, not only warnings and errors. */
+  verbose?: boolean;
+  /** Called once every deployment of the files is Ready; when it resolves, the session ends. */
   onReady?: (session: Session) => Promise<void>;
 }
 
@@ -18,14 +22,21 @@ function shortName({ metadata: { name } }: KubeObject): string {
   return name.replace(/-serving-[0-9a-f]+-/, '/');
 }
 
+interface LogRecord {
+  level?: string;
+  msg?: string;
+  err?: { message?: string };
+}
+
 /** A pod's log line for a person: pino's JSON becomes its level and message, anything else stays as it is. */
-function readable(line: string): string {
+function readable(line: string): { level: string | undefined; text: string } {
   try {
-    const { level, msg, err } = JSON.parse(line) as { level?: string; msg?: string; err?: { message?: string } };
-    if (msg === undefined) return line;
-    return `${level === 'info' ? '' : `${level ?? ''}: `}${msg}${err?.message === undefined ? '' : `: ${err.message}`}`;
+    const { level, msg, err } = JSON.parse(line) as LogRecord;
+    if (msg === undefined) return { level: undefined, text: line };
+    const cause = err?.message === undefined ? '' : `: ${err.message}`;
+    return { level, text: `${level === 'info' ? '' : `${level ?? ''}: `}${msg}${cause}` };
   } catch {
-    return line;
+    return { level: undefined, text: line };
   }
 }
 
@@ -50,11 +61,17 @@ function reporter(terminal: Terminal, session: Session): () => void {
 }
 
 /**
- * Runs the files' deployments on this machine until the terminal asks to stop; then nothing is left running.
+ * Runs the files' jobs and deployments on this machine until the terminal asks to stop, or until every job is over and there is no
+ * deployment; then nothing is left running.
  *
+ * @returns whether every job there was has ended with a model that may be served
  * @throws CliError BadFile, InvalidObject, SessionRunning
  */
-export async function run(terminal: Terminal, files: string[], { log, onReady }: RunOptions): Promise<void> {
+export async function run(
+  terminal: Terminal,
+  files: string[],
+  { log, verbose = false, onReady }: RunOptions,
+): Promise<boolean> {
   const documents = await readValid(files, terminal.stdin);
   const session = await Session.start({
     folder: terminal.folder,
@@ -63,22 +80,44 @@ export async function run(terminal: Terminal, files: string[], { log, onReady }:
     seed: process.pid,
     wholeLoopback: process.platform === 'linux',
     log,
-    onLine: (pod, line) => terminal.print(`${shortName(pod)} | ${readable(line)}`),
+    onLine: (pod, line) => {
+      const { level, text } = readable(line);
+      const isChatter = pod.metadata.labels?.[labels.job] !== undefined && (level === 'info' || level === 'debug');
+      if (verbose || !isChatter) terminal.print(`${shortName(pod)} | ${text}`);
+    },
   });
+  const ended = Promise.withResolvers<undefined>();
+  const end = (): void => ended.resolve(undefined);
+  let applied = false;
+  const endOnceDone = (): void => {
+    if (!applied) return;
+    const deployments = session.cluster.all(modelDeploymentKind);
+    if (jobs.allOver && (deployments.length === 0 || (onReady !== undefined && !jobs.allGood))) end();
+  };
+  const jobs = new JobWatch(session.cluster, terminal, endOnceDone);
+  const stops = [
+    session.cluster.onChange(modelDeploymentKind, reporter(terminal, session)),
+    session.cluster.onChange(modelDeploymentKind, endOnceDone),
+  ];
   try {
-    const stopped = new Promise<void>((resolve) => {
-      if (terminal.stop.aborted) resolve();
-      terminal.stop.addEventListener('abort', () => resolve());
-    });
-    const report = reporter(terminal, session);
-    const stopReporting = session.cluster.onChange(modelDeploymentKind, report);
+    if (terminal.stop.aborted) end();
+    terminal.stop.addEventListener('abort', end);
     for (const { object } of documents) await session.apply(object);
-    await (onReady === undefined ? stopped : Promise.race([stopped, allReady(session).then(() => onReady(session))]));
-    stopReporting();
-    terminal.print('stopping');
+    applied = true;
+    endOnceDone();
+    if (onReady !== undefined)
+      void allReady(session)
+        .then(() => onReady(session))
+        .then(end, ended.reject);
+    await ended.promise;
   } finally {
+    terminal.stop.removeEventListener('abort', end);
+    for (const stop of stops) stop();
+    await jobs.stop();
+    terminal.print('stopping');
     await session.stop();
   }
+  return jobs.allGood;
 }
 
 /** Resolves once every deployment is Ready. */

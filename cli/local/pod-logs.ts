@@ -1,3 +1,4 @@
+import { labels } from '../../operator/core/metadata.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 
 /** What wrote a line: a pod, for an object that a person knows, such as a TrainingJob. */
@@ -63,16 +64,10 @@ export class PodLogs {
   }
 }
 
-/** Whose lines a pod writes: its ModelDeployment's or TrainingJob's, or its own where it has neither. */
-export function logSource({ metadata }: KubeObject, deploymentLabel: string): LogSource {
-  const { namespace = '', name: pod, labels, ownerReferences = [] } = metadata;
-  const deployment = labels?.[deploymentLabel];
-  const job = ownerReferences.find(({ kind }) => kind === 'TrainingJob');
-  const owner =
-    job !== undefined
-      ? { kind: job.kind, name: job.name }
-      : deployment !== undefined
-        ? { kind: 'ModelDeployment', name: deployment }
-        : { kind: 'Pod', name: pod };
-  return { namespace, owner, pod };
+/** Whose lines a pod writes: its job's or its deployment's, or its own where it has neither. */
+export function logSource({ metadata: { namespace = '', name: pod, labels: own = {} } }: KubeObject): LogSource {
+  const [job, deployment] = [own[labels.job], own[labels.deployment]];
+  if (job !== undefined) return { namespace, owner: { kind: 'TrainingJob', name: job }, pod };
+  if (deployment !== undefined) return { namespace, owner: { kind: 'ModelDeployment', name: deployment }, pod };
+  return { namespace, owner: { kind: 'Pod', name: pod }, pod };
 }

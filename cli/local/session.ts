@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
-import { labels } from '../../operator/core/metadata.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { CliError } from '../errors.ts';
@@ -80,7 +79,7 @@ export class Session {
       addresses: new PodAddresses(prefix),
       baseEnv: Object.fromEntries(passedOn.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]))),
       onLine: (pod, line) => {
-        logs.add({ ...logSource(pod, labels.deployment), text: line });
+        logs.add({ ...logSource(pod), text: line });
         options.onLine(pod, line);
       },
     });

@@ -46,11 +46,10 @@ let terminal: Terminal & { printed: string[] };
 
 /** What a pod of this object writes. */
 function write(owner: KubeObject, pod: string, ...texts: string[]): void {
-  const ownLabels = owner.kind === 'ModelDeployment' ? { [labels.deployment]: owner.metadata.name } : {};
-  const reference = { apiVersion, kind: owner.kind, name: owner.metadata.name, uid: '' };
-  const ownerReferences = owner.kind === 'TrainingJob' ? [reference] : [];
-  const object = { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata(pod), labels: ownLabels, ownerReferences } };
-  for (const text of texts) podLogs.add({ ...logSource(object, labels.deployment), text });
+  const label = owner.kind === 'TrainingJob' ? labels.job : labels.deployment;
+  const own = { [label]: owner.metadata.name };
+  const source = logSource({ apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata(pod), labels: own } });
+  for (const text of texts) podLogs.add({ ...source, text });
 }
 
 beforeEach(async () => {

@@ -8,6 +8,7 @@ export function scriptedTerminal(typed = '', folder = '/nonexistent'): Terminal 
     printed,
     print: (text) => void printed.push(text),
     write: (text) => void printed.push(text),
+    columns: () => 80,
     stdin: Readable.from([typed]),
     now: () => new Date('2026-11-24T12:00:00Z'),
     folder,

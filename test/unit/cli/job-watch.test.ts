@@ -1,0 +1,134 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { crdAdmission } from '../../../cli/local/admission.ts';
+import { LocalCluster } from '../../../cli/local/cluster.ts';
+import { laptopPath } from '../../../cli/training/job-lines.ts';
+import { JobWatch } from '../../../cli/training/job-watch.ts';
+import type { KubeObject, ObjectRef } from '../../../operator/kube/object.ts';
+import { eventually } from '../../support/eventually.ts';
+import { scriptedTerminal } from '../../support/terminal.ts';
+
+const kind = { apiVersion: 'modelyard.dev/v1alpha1', kind: 'TrainingJob' };
+const refOf = (name: string): ObjectRef => ({ ...kind, name, namespace: 'default' });
+const job = (name: string, spec: object = {}): KubeObject => ({
+  ...kind,
+  metadata: { name, namespace: 'default' },
+  spec: {
+    train: {
+      model: { mlp: { hidden: [8] } },
+      data: { uri: 'pvc://data/digits.csv', label: 'digit' },
+      loss: 'CrossEntropy',
+      metrics: ['accuracy'],
+    },
+    output: { uri: 'pvc://models/', modelName: name },
+    ...spec,
+  },
+});
+const condition = (type: string, status: string, message: string) => ({
+  type,
+  status,
+  reason: 'Reason',
+  message,
+  lastTransitionTime: '2026-11-24T12:00:00Z',
+});
+const complete = (accepted: boolean) => ({
+  phase: 'Succeeded',
+  conditions: [condition('Running', 'False', 'It is over.'), condition('Complete', 'True', 'The model is trained.')],
+  history: [
+    { step: 10, loss: '1.5' },
+    { step: 20, loss: '0.5', validationLoss: '0.6' },
+  ],
+  output: { uri: 'pvc://models/digits/v1/', accepted, testMetrics: { loss: '0.12345678', accuracy: '0.975' } },
+});
+
+let folder: string;
+let cluster: LocalCluster;
+let terminal: ReturnType<typeof scriptedTerminal>;
+let watch: JobWatch;
+let overs: number;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'modelyard-watch-'));
+  let uids = 0;
+  const now = (): Date => new Date('2026-11-24T12:00:00Z');
+  cluster = new LocalCluster({ now, uid: () => `uid-${++uids}`, admission: crdAdmission });
+  terminal = scriptedTerminal('', folder);
+  overs = 0;
+  watch = new JobWatch(cluster, terminal, () => (overs += 1));
+});
+
+afterEach(async () => {
+  await watch.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const untilOver = (count: number): Promise<void> => eventually(() => expect(overs).toBe(count), 5_000, 5);
+
+describe('watching jobs', () => {
+  test('says each new state once, and at the end the figures, the place of the model and of the curve', async () => {
+    cluster.add(job('digits', { acceptance: { metric: 'accuracy', atLeast: 0.95 } }));
+    const running = { phase: 'Running', conditions: [condition('Running', 'True', 'All pods are at work.')] };
+    cluster.writeStatus(refOf('digits'), running);
+    cluster.writeStatus(refOf('digits'), { ...running, step: 5 });
+    expect(watch.allOver).toBe(false);
+    cluster.writeStatus(refOf('digits'), complete(true));
+    await untilOver(1);
+    expect(terminal.printed).toEqual([
+      'digits training | Running: All pods are at work.',
+      'digits training | Succeeded: The model is trained.',
+      'digits training | on the test split: loss 0.1235, accuracy 0.975; accepted: accuracy is to be at least 0.95',
+      `digits training | model: ${join(folder, 'volumes', 'models', 'digits', 'v1', 'model.onnx')}`,
+      `digits training | loss curve: ${join(folder, 'curves', 'digits.svg')}`,
+    ]);
+    expect(await readFile(join(folder, 'curves', 'digits.svg'), 'utf8')).toContain('digits: loss');
+    expect([watch.allOver, watch.allGood]).toEqual([true, true]);
+  });
+
+  test('is not content with a model that is refused', async () => {
+    cluster.add(job('digits', { acceptance: { metric: 'loss', atMost: 0.1 } }));
+    cluster.writeStatus(refOf('digits'), complete(false));
+    await untilOver(1);
+    expect(terminal.printed).toContain(
+      'digits training | on the test split: loss 0.1235, accuracy 0.975; refused: loss is to be at most 0.1',
+    );
+    expect([watch.allOver, watch.allGood]).toEqual([true, false]);
+  });
+
+  test('says why a job failed, and waits for the others', async () => {
+    cluster.add(job('bad'));
+    cluster.add(job('good'));
+    cluster.writeStatus(refOf('bad'), {
+      phase: 'Failed',
+      conditions: [condition('Failed', 'True', 'The data is gone.')],
+    });
+    await untilOver(1);
+    expect(terminal.printed).toEqual(['bad training | Failed: The data is gone.']);
+    expect(watch.allOver).toBe(false);
+    cluster.writeStatus(refOf('good'), complete(true));
+    await untilOver(2);
+    expect([watch.allOver, watch.allGood]).toEqual([true, false]);
+  });
+
+  test('does not take a job that was deleted before its end for a good one, and forgets none that ended well', async () => {
+    cluster.add(job('gone'));
+    cluster.add(job('good'));
+    cluster.writeStatus(refOf('good'), complete(true));
+    await untilOver(1);
+    cluster.delete(refOf('good'));
+    cluster.delete(refOf('gone'));
+    await untilOver(2);
+    expect([watch.allOver, watch.allGood]).toEqual([true, false]);
+  });
+});
+
+test.each([
+  ['pvc://models/digits/v1/', '/home/volumes/models/digits/v1/'],
+  ['pvc://models', '/home/volumes/models'],
+  ['pvc://models/a%20b', '/home/volumes/models/a b'],
+  ['file:///data/models/', '/data/models/'],
+  ['s3://models/digits/', 's3://models/digits/'],
+])('%s lies on a laptop at %s', (uri, path) => {
+  expect(laptopPath(uri, '/home/volumes')).toBe(path);
+});
