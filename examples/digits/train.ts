@@ -15,6 +15,7 @@ import {
   type Parameters,
   zeroParameters,
 } from './network.ts';
+import { heldOutFrom } from './data.ts';
 import { onnxModel } from './onnx.ts';
 
 const side = 28;
@@ -22,8 +23,6 @@ const pixels = side * side;
 const epochs = 8;
 const batchSize = 32;
 const learningRate = 0.002;
-/** Of each digit's images, the last tenth is never trained on. */
-const heldOutShare = 0.1;
 const imagesPerDigit = 2;
 
 interface Sample {
@@ -106,7 +105,7 @@ function train(samples: readonly Sample[], parameters: Parameters, random: () =>
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 const random = seeded(20_261_124);
 const digits = await Promise.all(Array.from({ length: classes }, (_, label) => readSamples(label)));
-const cut = (samples: Sample[]): number => Math.floor(samples.length * (1 - heldOutShare));
+const cut = (samples: Sample[]): number => heldOutFrom(samples.length);
 const training = digits.flatMap((samples) => samples.slice(0, cut(samples)));
 const heldOut = digits.map((samples) => samples.slice(cut(samples)));
 const parameters = initialParameters(random);
