@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import type { TrainingJob } from '../../operator/api/training-job.gen.ts';
 import { figure } from './progress.ts';
 import type { CurvePoint } from './loss-curve.ts';
@@ -30,6 +30,12 @@ export function laptopPath(uri: string, volumes: string): string {
   return scheme === 'pvc' ? join(volumes, decodeURIComponent(rest)) : decodeURIComponent(rest);
 }
 
+/** A path from the working directory where it lies in that; anything else as it is. */
+export function shownPath(path: string): string {
+  const short = isAbsolute(path) ? relative('', path) : path;
+  return short.startsWith('..') ? path : short;
+}
+
 /** The loss curve that the status holds. */
 export const curveOf = ({ status }: TrainingJob): CurvePoint[] =>
   (status?.history ?? []).map(({ step, loss, validationLoss }) => ({
@@ -50,6 +56,6 @@ export function outcomeLines({ spec, status }: TrainingJob, volumes: string): st
       : `; ${output.accepted ? 'accepted' : 'refused'}: ${metric} is to be ${wanted}`;
   return [
     ...(figures.length === 0 ? [] : [`on the test split: ${figures.join(', ')}${verdict}`]),
-    ...(output?.uri === undefined ? [] : [`model: ${join(laptopPath(output.uri, volumes), 'model.onnx')}`]),
+    ...(output?.uri === undefined ? [] : [`model: ${shownPath(laptopPath(output.uri, volumes))}`]),
   ];
 }

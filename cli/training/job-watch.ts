@@ -4,7 +4,7 @@ import { trainingJobKind } from '../../operator/controllers/kinds.ts';
 import type { TrainingJob } from '../../operator/api/training-job.gen.ts';
 import type { LocalCluster } from '../local/cluster.ts';
 import type { Terminal } from '../terminal.ts';
-import { curveOf, isGood, isOver, outcomeLines, standing } from './job-lines.ts';
+import { curveOf, isGood, isOver, outcomeLines, shownPath, standing } from './job-lines.ts';
 import { followReports, type JobReport } from './job-reports.ts';
 import { lossCurve } from './loss-curve.ts';
 import { progressBar, progressWords } from './progress.ts';
@@ -102,7 +102,7 @@ export class JobWatch {
     const path = join(folder, 'curves', `${namespace === 'default' ? '' : `${namespace}-`}${name}.svg`);
     await mkdir(join(folder, 'curves'), { recursive: true });
     await writeFile(path, lossCurve(`${name}: loss`, history));
-    this.#say(job, `loss curve: ${path}`);
+    this.#say(job, `loss curve: ${shownPath(path)}`);
   }
 
   #show(reports: JobReport[]): void {

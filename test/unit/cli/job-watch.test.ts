@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { crdAdmission } from '../../../cli/local/admission.ts';
 import { LocalCluster } from '../../../cli/local/cluster.ts';
-import { laptopPath } from '../../../cli/training/job-lines.ts';
+import { laptopPath, shownPath } from '../../../cli/training/job-lines.ts';
 import { JobWatch } from '../../../cli/training/job-watch.ts';
 import type { KubeObject, ObjectRef } from '../../../operator/kube/object.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -79,7 +79,7 @@ describe('watching jobs', () => {
       'digits training | Running: All pods are at work.',
       'digits training | Succeeded: The model is trained.',
       'digits training | on the test split: loss 0.1235, accuracy 0.975; accepted: accuracy is to be at least 0.95',
-      `digits training | model: ${join(folder, 'volumes', 'models', 'digits', 'v1', 'model.onnx')}`,
+      `digits training | model: ${join(folder, 'volumes', 'models', 'digits', 'v1')}/`,
       `digits training | loss curve: ${join(folder, 'curves', 'digits.svg')}`,
     ]);
     expect(await readFile(join(folder, 'curves', 'digits.svg'), 'utf8')).toContain('digits: loss');
@@ -131,4 +131,12 @@ test.each([
   ['s3://models/digits/', 's3://models/digits/'],
 ])('%s lies on a laptop at %s', (uri, path) => {
   expect(laptopPath(uri, '/home/volumes')).toBe(path);
+});
+
+test.each([
+  [join(process.cwd(), '.modelyard', 'curves', 'a.svg'), join('.modelyard', 'curves', 'a.svg')],
+  ['/elsewhere/a.svg', '/elsewhere/a.svg'],
+  ['s3://models/digits/', 's3://models/digits/'],
+])('%s is shown as %s', (path, shown) => {
+  expect(shownPath(path)).toBe(shown);
 });
