@@ -84,5 +84,5 @@ export function translate(
 /** Short: a client's parser quotes what it could not read. */
 function reasonOf(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] ?? '';
-  return systemCode(error) ?? quoted(message).slice(1, -1);
+  return systemCode(error) ?? quoted(message.replace(/^AWS SDK error wrapper for /, '')).slice(1, -1);
 }

@@ -70,18 +70,19 @@ export async function openBucket(place: WritablePlace): Promise<WritableFolder> 
     const creation = randomUUID();
     const object = { Bucket: bucket, Key: base + path };
     const Metadata = { [creationKey]: creation };
-    return act(path, async (earlier) => {
+    const came = await act(path, async (earlier) => {
       try {
         await client.send(new PutObjectCommand({ ...object, Body, Metadata, IfNoneMatch: '*' }), options);
-        return true;
+        return 'first';
       } catch (error) {
         if (statusOf(error) !== 412) throw error;
-        if (earlier === 0) return false;
+        return earlier === 0 ? 'late' : 'first or late';
       }
-      // What is there may be what an earlier attempt created, whose answer was lost.
-      const found = await client.send(new HeadObjectCommand(object), options);
-      return found.Metadata?.[creationKey] === creation;
     });
+    if (came !== 'first or late') return came === 'first';
+    // What is there may be what an earlier attempt created, whose answer was lost.
+    const { Metadata: found } = await act(path, () => client.send(new HeadObjectCommand(object), options));
+    return found?.[creationKey] === creation;
   };
   const removeAt = (path: string): Promise<void> =>
     act(path, async () => {
