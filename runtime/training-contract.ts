@@ -180,6 +180,7 @@ export type TrainingReason =
   | 'InvalidTransportSecret'
   | 'AccessDenied'
   | 'AddressNotAllowed'
+  | 'StorageUnsupported'
   | 'AcceleratorUnavailable'
   /** Passing: tried again. */
   | 'StorageUnavailable'
