@@ -2,12 +2,13 @@ import { createReadStream } from 'node:fs';
 import Papa from 'papaparse';
 import { invalidData, shown } from './data-failure.ts';
 import { limits } from './limits.ts';
+import { isBadEncoding, utf8Decoder } from './utf8.ts';
 import type { Column, DataFile, Format, Selection, TableRow } from './table.ts';
 
 /** Comma-separated values with a header, UTF-8, as RFC 4180 has it: quotes where a cell holds commas, quotes or line breaks. */
 export const csv: Format = { columns, rows };
 
-const readAtOnceBytes = 256 * 1024;
+const readAtOnceBytes = 64 * 1024;
 
 async function columns(file: DataFile): Promise<Column[]> {
   for await (const [header] of records(file))
@@ -78,12 +79,12 @@ async function* records(file: DataFile): AsyncGenerator<string[][]> {
 }
 
 async function* decoded(file: DataFile): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
+  const decoder = utf8Decoder();
   const decode = (bytes?: Buffer): string => {
     try {
       return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
+      if (!isBadEncoding(error)) throw error;
       throw invalidData(`${file.name} is not encoded as UTF-8; save it so.`);
     }
   };

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { isRecord } from '../../serving/json.ts';
 import { invalidData, shown } from './data-failure.ts';
 import { limits } from './limits.ts';
+import { isBadEncoding, utf8Decoder } from './utf8.ts';
 import type { Column, DataFile, Format, Selection, TableRow } from './table.ts';
 
 /** One JSON object a line, UTF-8; its keys are the columns. Those of the first line are the columns of the file. */
@@ -45,7 +46,7 @@ function otherKey(object: Record<string, unknown>, names: readonly string[]): st
   return keys.find((key) => !known.has(key));
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = utf8Decoder();
 
 function parse(bytes: Buffer | undefined): { object: Record<string, unknown> } | { problem: string } {
   if (!bytes) return { problem: `is longer than ${limits.rowLength} bytes` };
@@ -57,7 +58,7 @@ function parse(bytes: Buffer | undefined): { object: Record<string, unknown> } |
     return isRecord(value) ? { object: value } : { problem: 'is no JSON object' };
   } catch (error) {
     if (error instanceof SyntaxError) return { problem: 'is not JSON' };
-    if (error instanceof TypeError) return { problem: 'is not encoded as UTF-8' };
+    if (isBadEncoding(error)) return { problem: 'is not encoded as UTF-8' };
     throw error;
   }
 }

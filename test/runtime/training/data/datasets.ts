@@ -1,12 +1,22 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach } from '@jest/globals';
 import type { Dataset, SplitName } from '../../../../runtime/training/data/dataset.ts';
 import { openDataset, type DatasetRequest } from '../../../../runtime/training/data/open-dataset.ts';
 import type { DataSpec } from '../../../../runtime/training-contract.ts';
 
 export const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name);
+
+/** What open-dataset-main.ts prints. */
+export interface Opened extends Pick<Dataset, 'rows' | 'badRows' | 'features' | 'classes' | 'split'> {
+  mostBytes: number;
+}
+
+const main = fileURLToPath(new URL('../../../support/open-dataset-main.ts', import.meta.url));
 
 export interface Options extends Partial<Omit<DatasetRequest, 'data' | 'source'>> {
   data?: Partial<DataSpec>;
@@ -31,26 +41,28 @@ export function datasets() {
     return path;
   };
 
-  /** Opens data without splits, unless they are asked for. */
-  const openPath = async (path: string, { data, ...options }: Options = {}): Promise<Dataset> => {
-    const dataset = await openDataset({
-      source: { path, digest: 'sha256:given' },
-      data: {
-        location: { uri: 'pvc://data/here' },
-        label: 'label',
-        scale: 1,
-        validationSplit: 0,
-        testSplit: 0,
-        maxBadRows: 0,
-        ...data,
-      },
-      loss: 'CrossEntropy',
-      seed: 1,
-      workFolder: await folder(),
-      memoryBytes: 1024 ** 2,
-      signal: new AbortController().signal,
-      ...options,
-    });
+  /** Of data without splits, unless they are asked for. */
+  const requestOf = async (path: string, { data, ...options }: Options): Promise<DatasetRequest> => ({
+    source: { path, digest: 'sha256:given' },
+    data: {
+      location: { uri: 'pvc://data/here' },
+      label: 'label',
+      scale: 1,
+      validationSplit: 0,
+      testSplit: 0,
+      maxBadRows: 0,
+      ...data,
+    },
+    loss: 'CrossEntropy',
+    seed: 1,
+    workFolder: await folder(),
+    memoryBytes: 1024 ** 2,
+    signal: new AbortController().signal,
+    ...options,
+  });
+
+  const openPath = async (path: string, options: Options = {}): Promise<Dataset> => {
+    const dataset = await openDataset(await requestOf(path, options));
     opened.push(dataset);
     return dataset;
   };
@@ -58,6 +70,12 @@ export function datasets() {
   return {
     folder,
     openPath,
+    /** Opens and closes it in a process of its own. */
+    openApart: async (path: string, options: Options = {}): Promise<Opened> => {
+      const request = JSON.stringify({ ...(await requestOf(path, options)), signal: undefined });
+      const { stdout } = await promisify(execFile)(process.execPath, [main, request]);
+      return JSON.parse(stdout) as Opened;
+    },
     /** Opens a file of that name and content. */
     open: async (name: string, content: string | Uint8Array, options: Options = {}): Promise<Dataset> =>
       openPath(join(await folder({ [name]: content }), name), options),
