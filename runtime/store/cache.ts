@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { systemCode } from './errors.ts';
 import { isAbandoned, owner, sync } from './owner.ts';
+import { forEachParallel } from './parallel.ts';
 
 /**
  * A content-addressed cache that several processes may share.
@@ -13,6 +14,9 @@ import { isAbandoned, owner, sync } from './owner.ts';
  * A folder below partial/ is owned by whoever renamed it to its own name, which only one can do.
  */
 export type Kind = 'file' | 'archive' | 'folder';
+
+/** File systems write what several ask for in one go. */
+const syncsAtOnce = 16;
 
 export const contentFolder = (cacheDir: string, digest: string, kind: Kind): string =>
   join(cacheDir, 'sha256', digest.replace(/^sha256:/, ''), kind);
@@ -86,10 +90,9 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 async function syncTree(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) await syncTree(path);
-    else await sync(path);
-  }
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const entry of entries.filter((entry) => entry.isDirectory())) await syncTree(join(folder, entry.name));
+  const files = entries.filter((entry) => !entry.isDirectory());
+  await forEachParallel(files, syncsAtOnce, ({ name }) => sync(join(folder, name)));
   await sync(folder);
 }

@@ -5,6 +5,7 @@ import { claim, contentFolder, exists, partialKey, publish, release, touch, type
 import { download } from './download.ts';
 import { invalid, StoreError, storeErrorIn } from './errors.ts';
 import { fileDigest, folderDigest, listFolder, requireInside, type Found } from './folder.ts';
+import { forEachParallel } from './parallel.ts';
 import type { ResolveRequest, StoreHooks } from './request.ts';
 import { isArchive, type RemoteFile, type SourceContext } from './source.ts';
 
@@ -18,6 +19,7 @@ export interface Work<T> extends SourceContext {
 type Digested<T> = T & { digest: string };
 
 const progressStepBytes = 1024 * 1024;
+const downloadsAtOnce = 8;
 
 /** Content whose digest is asked for or pinned, where it is here already. */
 export async function fromCache<T>(work: Work<T>): Promise<Digested<T> | undefined> {
@@ -96,27 +98,35 @@ async function downloadAll(
     (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
     0,
   );
-  let bytesBefore = 0;
+  let bytesDone = 0;
   let told = -progressStepBytes;
-  const tell = (bytesDone: number, always = false): void => {
+  const tell = (always = false): void => {
     if (!always && Math.abs(bytesDone - told) < progressStepBytes) return;
     told = bytesDone;
     hooks.onProgress({ phase: 'Downloading', bytesDone, ...(bytesTotal !== undefined && { bytesTotal }) });
     touch(part, Date.now()).catch(() => undefined);
   };
-  tell(0);
+  tell();
   const digests: { path: string; digest: string }[] = [];
-  for (const file of files) {
+  const failing = new AbortController();
+  const either = AbortSignal.any([signal, failing.signal]);
+  await forEachParallel(files, downloadsAtOnce, async (file, index) => {
     let size = 0;
     const onBytes = (bytes: number): void => {
+      bytesDone += bytes - size;
       size = bytes;
-      tell(bytesBefore + bytes);
+      tell();
     };
-    const digest = await download(file, folder, shown, limits, { onBytes, signal, log: hooks.log });
-    bytesBefore += size;
-    digests.push({ path: file.path, digest });
-  }
-  tell(bytesBefore, true);
+    try {
+      const digest = await download(file, folder, shown, limits, { onBytes, signal: either, log: hooks.log });
+      digests[index] = { path: file.path, digest };
+    } catch (error) {
+      // Those that are stopped say why, not that they were.
+      failing.abort(error);
+      throw failing.signal.reason;
+    }
+  });
+  tell(true);
   return digests;
 }
 

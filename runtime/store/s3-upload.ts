@@ -8,6 +8,7 @@ import {
   type CompletedPart,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import { forEachParallel } from './parallel.ts';
 
 interface Upload {
   client: S3Client;
@@ -54,19 +55,12 @@ async function putLarge(
   const start = new CreateMultipartUploadCommand({ ...object, ChecksumAlgorithm: 'CRC32' });
   const { UploadId } = await retried(() => client.send(start, options));
   const done: CompletedPart[] = [];
-  /** The first that fails ends the generator for all. */
-  const sendSome = async (): Promise<void> => {
-    for (const Body of bodies) {
-      const part: CompletedPart = { PartNumber: done.length + 1 };
-      done.push(part);
-      const put = { ...object, UploadId, PartNumber: part.PartNumber, Body, ChecksumAlgorithm: 'CRC32' } as const;
-      const { ETag, ChecksumCRC32 } = await retried(() => client.send(new UploadPartCommand(put), options));
-      Object.assign(part, { ETag, ChecksumCRC32 });
-    }
-  };
   try {
-    const senders = await Promise.allSettled(Array.from({ length: atOnce }, sendSome));
-    for (const sender of senders) if (sender.status === 'rejected') throw sender.reason;
+    await forEachParallel(bodies, atOnce, async (Body, index) => {
+      const part = { ...object, UploadId, PartNumber: index + 1, Body, ChecksumAlgorithm: 'CRC32' } as const;
+      const { ETag, ChecksumCRC32 } = await retried(() => client.send(new UploadPartCommand(part), options));
+      done[index] = { PartNumber: index + 1, ETag, ChecksumCRC32 };
+    });
     const end = { ...object, UploadId, MultipartUpload: { Parts: done } };
     await retried(() => client.send(new CompleteMultipartUploadCommand(end), options));
   } catch (error) {

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Progress } from '../../../runtime/store/request.ts';
 import { startS3Server, type S3Server } from '../../support/s3-server.ts';
+import { s3Proxy } from './s3-proxy.ts';
 import { tar } from './tar.ts';
 import { cuttingProxy, openWorkplace, serve, sha256, type Workplace } from './workplace.ts';
 
@@ -149,6 +151,36 @@ describe('data in a bucket', () => {
       const folder = await work.obtain(uri, { storage: storage() });
       expect(folder.digest).toBe(digest);
       expect(await readFile(join(folder.path, 'b/c.csv'), 'utf8')).toBe('x\n1\n');
+    }
+  });
+
+  test('a folder of many files comes whole, with their bytes counted', async () => {
+    const files = Object.fromEntries(
+      Array.from({ length: 120 }, (_, index) => [`${index % 7}/${index}.txt`, `${index}`]),
+    );
+    await s3.put('data', Object.fromEntries(Object.entries(files).map(([path, text]) => [`many/${path}`, text])));
+    const progress: Progress[] = [];
+    const onProgress = (seen: Progress): void => void progress.push(seen);
+    const found = await work.obtain('s3://data/many', { storage: storage() }, { onProgress });
+    expect(found.digest).toBe(folderDigest(files));
+    const bytesTotal = Object.values(files).join('').length;
+    expect(progress.at(-1)).toEqual({ phase: 'Downloading', bytesDone: bytesTotal, bytesTotal });
+    for (const [path, text] of Object.entries(files)) expect(await readFile(join(found.path, path), 'utf8')).toBe(text);
+  });
+
+  test('one file that cannot be had is why the folder cannot, and nothing of it is kept', async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `${index}`);
+    await s3.put('data', Object.fromEntries(names.map((name) => [`part/${name}`, name])));
+    const proxy = await s3Proxy(s3.endpoint, ({ url = '' }) =>
+      url.includes('/part/17') ? { status: 403, code: 'AccessDenied' } : 'pass',
+    );
+    try {
+      const s3Endpoint = `http://127.0.0.1:${proxy.port}`;
+      const error = await work.dataError('s3://data/part/', { storage: { ...storage(), s3Endpoint } });
+      expect(error).toMatchObject({ code: 'AccessDenied', message: expect.stringContaining('403') });
+      expect(await work.parts()).toEqual([]);
+    } finally {
+      await proxy.close();
     }
   });
 

@@ -8,7 +8,7 @@ import { createLog } from '../../../lib/log.ts';
 import type { StorageConfig } from '../../../runtime/config.ts';
 import { obtainContent } from '../../../runtime/store/content.ts';
 import { StoreError } from '../../../runtime/store/errors.ts';
-import type { Content, Progress, ResolvedModel, ResolveRequest, StoreHooks } from '../../../runtime/store/request.ts';
+import type { Content, ResolvedModel, ResolveRequest, StoreHooks } from '../../../runtime/store/request.ts';
 import { resolveModel } from '../../../runtime/store/model.ts';
 
 export const sha256 = (content: Uint8Array | string): string =>
@@ -21,12 +21,8 @@ export interface Workplace {
   cacheDir: string;
   volumesDir: string;
   write(files: Record<string, Uint8Array | string>): Promise<void>;
-  resolve(
-    uri: string,
-    changes?: Changes,
-    hooks?: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
-  ): Promise<ResolvedModel>;
-  obtain(uri: string, changes?: Changes): Promise<Content>;
+  resolve(uri: string, changes?: Changes, hooks?: Partial<StoreHooks>): Promise<ResolvedModel>;
+  obtain(uri: string, changes?: Changes, hooks?: Partial<StoreHooks>): Promise<Content>;
   fault(uri: string, changes?: Changes): Promise<StoreError>;
   dataError(uri: string, changes?: Changes): Promise<StoreError>;
   /** What lies below the cache's folder for downloads that are not whole. */
@@ -71,10 +67,10 @@ export async function openWorkplace(): Promise<Workplace> {
       { uri, field: 'spec.model', digest: undefined, pinnedDigest: undefined, ...changes, storage: storageOf(storage) },
       hooksOf(hooks),
     );
-  const obtain: Workplace['obtain'] = (uri, { storage, limits } = {}) =>
+  const obtain: Workplace['obtain'] = (uri, { storage, limits } = {}, hooks = {}) =>
     obtainContent(
       { uri, noun: 'data', field: 'spec.train.data', storage: storageOf(storage), ...(limits && { limits }) },
-      hooksOf({}),
+      hooksOf(hooks),
     );
   return {
     folder,
