@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Session } from '../../cli/local/session.ts';
 import { isAvailable } from '../../cli/local/pod.ts';
 import { podKind } from '../../cli/local/workloads.ts';
@@ -163,22 +164,59 @@ describe('a laptop session with real runtime processes', () => {
   );
 });
 
-test(
-  'Ctrl-C ends `modelyard run` with 130 and leaves no process',
-  async () => {
-    const folder = await home();
+describe('however `modelyard run` ends, no process is left', () => {
+  let folder: string;
+  let child: ChildProcessByStdio<null, Readable, null>;
+  let exited: Promise<number | null>;
+  let pids: number[];
+
+  beforeEach(async () => {
+    folder = await home();
     const args = [join(root, 'cli', 'main.ts'), 'run', '-f', join(example, 'digits.yaml')];
-    const child = spawn('node', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
-    const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-    for await (const line of createInterface({ input: child.stdout })) if (line.includes('| REST http://')) break;
-    child.stdout.resume();
+    child = spawn('node', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
+    exited = new Promise((resolve) => child.once('exit', resolve));
+    const lines = createInterface({ input: child.stdout });
+    for await (const line of lines) if (line.includes('| REST http://')) break;
     const children = (await readFile(`/proc/${child.pid ?? 0}/task/${child.pid ?? 0}/children`, 'utf8')).split(' ');
-    const pids = children.filter((text) => text !== '').map(Number);
-    expect(pids.length).toBeGreaterThan(0);
-    child.kill('SIGINT');
-    expect(await exited).toBe(130);
-    expect(pids.filter(isAlive)).toEqual([]);
-    await rm(folder, { recursive: true, force: true });
-  },
-  timeoutMs,
-);
+    pids = children.filter((text) => text !== '').map(Number);
+    expect(pids.length).toBeGreaterThan(1);
+  }, timeoutMs);
+
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  test.each([
+    ['Ctrl-C', 'SIGINT', 130],
+    ['a closed terminal', 'SIGHUP', 129],
+  ] as const)(
+    '%s: it ends with the exit code of %s',
+    async (_name, signal, code) => {
+      child.stdout.resume();
+      child.kill(signal);
+      expect(await exited).toBe(code);
+      expect(pids.filter(isAlive)).toEqual([]);
+    },
+    timeoutMs,
+  );
+
+  test(
+    'a reader of its output that is gone: it ends at the next line',
+    async () => {
+      child.stdout.destroy();
+      const ask = ['scale', 'digits', '--replicas', '2'];
+      spawn('node', [join(root, 'cli', 'main.ts'), ...ask], { cwd: folder, stdio: 'ignore' });
+      expect(await exited).toBe(0);
+      expect(pids.filter(isAlive)).toEqual([]);
+    },
+    timeoutMs,
+  );
+
+  test(
+    'kill -9: its pods die too',
+    async () => {
+      child.kill('SIGKILL');
+      await exited;
+      await eventually(() => expect(pids.filter(isAlive)).toEqual([]));
+    },
+    timeoutMs,
+  );
+});
