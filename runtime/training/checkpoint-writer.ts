@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { backoffMs } from '../../lib/backoff.ts';
+import { TrainingFailure } from '../errors.ts';
 import { storeErrorIn } from '../store/errors.ts';
 import type { WritableFolder } from '../store/writable-folder.ts';
 import type { TrainingFault } from '../training-contract.ts';
@@ -54,7 +55,10 @@ export async function writePieces(
   return pieces;
 }
 
-/** Repeats what storage refuses, with growing pauses, until it works. Rejects with other errors, and when the signal is aborted. */
+/**
+ * Repeats what fails for a passing reason, with growing pauses, until it works. Rejects with TrainingFailure where no repeating helps, with errors
+ * that are no faults, and with the signal's reason.
+ */
 export async function persistently<T>(act: () => Promise<T>, patience: Patience): Promise<T> {
   const { random, signal } = patience;
   for (let failures = 1; ; failures++) {
@@ -64,23 +68,24 @@ export async function persistently<T>(act: () => Promise<T>, patience: Patience)
       if (failures > 1) patience.onTrouble(undefined);
       return result;
     } catch (error) {
-      const fault = storageFault(error);
+      signal.throwIfAborted();
+      const fault = faultOf(error);
       if (!fault) throw error;
+      if (!fault.retrying) throw new TrainingFailure(fault);
       patience.onTrouble(fault);
-      await delay(backoffMs(failures, backoff, random), undefined, { signal });
+      await delay(backoffMs(failures, backoff, random), undefined, { signal }).catch(() => signal.throwIfAborted());
     }
   }
 }
 
-/** What to report of an error of storage; undefined for other errors. */
-export function storageFault(error: unknown): TrainingFault | undefined {
+/** What to report of an error; undefined for one that nobody foresaw. */
+function faultOf(error: unknown): TrainingFault | undefined {
+  if (error instanceof TrainingFailure) return error.fault;
   const known = storeErrorIn(error);
   if (!known) return undefined;
-  const reason =
-    known.code === 'StorageFull' || known.code === 'AccessDenied' || known.code === 'AddressNotAllowed'
-      ? known.code
-      : 'StorageUnavailable';
-  return { reason, message: known.message, retrying: true };
+  const { code, message, retrying } = known;
+  const named = code === 'StorageFull' || code === 'AccessDenied' || code === 'AddressNotAllowed';
+  return { reason: named ? code : 'StorageUnavailable', message, retrying };
 }
 
 /** sha256 in HEX, with pauses in which others get their turn. */

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import type { TrainingOutcome, TrainingReason } from '../training-contract.ts';
 import { pieceSchema } from './checkpoint-format.ts';
 
 /**
@@ -16,7 +17,13 @@ const range = v.object({ from: whole, to: whole });
 const ranges = v.array(range);
 const stamped = { generation: whole };
 
-const faultShape = v.object({ reason: text, message: text, retrying: v.boolean() });
+const fault = v.object({
+  reason: v.custom<TrainingReason>((value) => typeof value === 'string'),
+  message: text,
+  retrying: v.boolean(),
+});
+
+const outcome = v.custom<TrainingOutcome>((value) => v.is(v.looseObject({ succeeded: v.boolean() }), value));
 
 /** Whoever connects says this first, whoever listens answers `welcome` or `refused` and closes. */
 export const helloMessage = v.object({
@@ -78,10 +85,10 @@ export const coordinatorToWorker = v.variant('type', [
     split: v.picklist(['validation', 'test']),
     chunks: v.array(v.object({ chunk: whole, from: whole, to: whole })),
   }),
-  /** The job is over: exit. `outcome` is a `TrainingOutcome`. */
-  v.object({ type: v.literal('finish'), outcome: v.looseObject({ succeeded: v.boolean() }) }),
+  /** The job is over: exit. */
+  v.object({ type: v.literal('finish'), outcome }),
   /** This worker cannot take part, such as with other data than the coordinator's: report the fault and exit with `trainingExitCodes.failed`. */
-  v.object({ type: v.literal('reject'), fault: faultShape }),
+  v.object({ type: v.literal('reject'), fault }),
 ]);
 
 /** Control, a worker to server 0. */
@@ -97,7 +104,7 @@ export const workerToCoordinator = v.variant('type', [
     dataDigest: text,
   }),
   /** Model or data cannot be obtained or run. Not retrying: the job fails with this reason. */
-  v.object({ type: v.literal('failed'), fault: faultShape }),
+  v.object({ type: v.literal('failed'), fault }),
   /** Answers `pause`: which server's slices it can fill, with slots, and of which versions of server 0 it has the coordinator's state. */
   v.object({
     type: v.literal('holdings'),
@@ -155,14 +162,16 @@ export const coordinatorToServer = v.variant('type', [
   v.object({ type: v.literal('askMissing'), ...stamped, step: whole }),
   /** Answers `stopping`: what could be saved is saved. */
   v.object({ type: v.literal('stopped') }),
-  /** The job is over. `outcome` is a `TrainingOutcome`. */
-  v.object({ type: v.literal('finish'), outcome: v.looseObject({ succeeded: v.boolean() }) }),
+  /** The job is over. */
+  v.object({ type: v.literal('finish'), outcome }),
 ]);
 
 /** Control, a server to server 0. */
 export const serverToCoordinator = v.variant('type', [
   /** Answers `pause`. */
   v.object({ type: v.literal('holdings'), ...stamped, versions: v.array(whole) }),
+  /** It can be filled now. */
+  v.object({ type: v.literal('expecting'), ...stamped, version: whole }),
   v.object({ type: v.literal('restored'), ...stamped, version: whole }),
   /** The checkpoint that it was to read is damaged or not there. */
   v.object({ type: v.literal('unreadable'), ...stamped, folder: text, message: text }),
@@ -176,7 +185,7 @@ export const serverToCoordinator = v.variant('type', [
   v.object({ type: v.literal('written'), ...stamped, folder: text, pieces: v.array(pieceSchema), finite: v.boolean() }),
   v.object({ type: v.literal('missed'), ...stamped, folder: text }),
   /** Writing or reading fails and is tried again. */
-  v.object({ type: v.literal('troubled'), ...stamped, folder: text, fault: faultShape }),
+  v.object({ type: v.literal('troubled'), ...stamped, folder: text, fault }),
   /** It was told to stop and wants its slice saved first. */
   v.object({ type: v.literal('stopping') }),
 ]);

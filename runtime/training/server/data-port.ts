@@ -44,6 +44,10 @@ export class DataPort {
     this.#options = options;
   }
 
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   accept(client: Client): Receiver<ToServer> {
     return {
       schema: toServer,

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels.ts';
 import type { Slice } from '../layout.ts';
+import { rangesOf } from '../ranges.ts';
 import { SumTree, type TreeNode } from '../sum-tree.ts';
 
 /** A tree node's sum: the slice of its gradients and statistics, and its loss. */
@@ -76,15 +77,4 @@ export class GradientSum {
   release(): void {
     for (const { values } of this.#tree.held()) this.#pool.giveBack(values.values);
   }
-}
-
-/** Ascending numbers as the fewest ranges. */
-export function rangesOf(numbers: readonly number[]): Slice[] {
-  const ranges: Slice[] = [];
-  for (const number of numbers) {
-    const last = ranges.at(-1);
-    if (last?.to === number) last.to += 1;
-    else ranges.push({ from: number, to: number + 1 });
-  }
-  return ranges;
 }

@@ -1,4 +1,5 @@
 import type { Log } from '../../../lib/log.ts';
+import { TrainingFailure } from '../../errors.ts';
 import type { WritableFolder } from '../../store/writable-folder.ts';
 import type { TrainingJobFile, TrainingOutcome } from '../../training-contract.ts';
 import { persistently } from '../checkpoint-writer.ts';
@@ -82,6 +83,16 @@ export class ParameterServer {
     return this.#data;
   }
 
+  /** Float32 of optimizer state for each parameter. */
+  get slots(): number {
+    return this.#rule.slots;
+  }
+
+  /** Whether versions are handed out. */
+  get isServing(): boolean {
+    return this.#data.isOpen;
+  }
+
   /** Takes a connection to the coordinator. */
   control(connection: Connection<ServerToCoordinator>): Receiver<CoordinatorToServer> {
     this.#coordinator = connection;
@@ -136,7 +147,7 @@ export class ParameterServer {
         this.#options.onEnd(undefined);
         return;
       case 'finish':
-        this.#options.onEnd(message.outcome as unknown as TrainingOutcome);
+        this.#options.onEnd(message.outcome);
     }
   }
 
@@ -181,8 +192,10 @@ export class ParameterServer {
     const target = await versions.spare();
     if (generation !== this.#generation) return;
     for (const slot of target.slots) slot.fill(0);
-    if (from.kind === 'Fill') this.#data.expectFill(version, target);
-    else if (await this.#load(generation, from.folder, from.forEvaluation, target)) {
+    if (from.kind === 'Fill') {
+      this.#data.expectFill(version, target);
+      this.#say({ type: 'expecting', generation, version });
+    } else if (await this.#load(generation, from.folder, from.forEvaluation, target)) {
       versions.publish(target, version, !from.forEvaluation);
       this.#begin(version, !from.forEvaluation);
     }
@@ -213,8 +226,11 @@ export class ParameterServer {
       return true;
     } catch (error) {
       if (signal.aborted) return false;
-      if (!(error instanceof CheckpointDamaged)) throw error;
-      this.#say({ type: 'unreadable', generation, folder, message: error.message });
+      if (error instanceof CheckpointDamaged) {
+        this.#say({ type: 'unreadable', generation, folder, message: error.message });
+      } else if (error instanceof TrainingFailure) {
+        this.#say({ type: 'troubled', generation, folder, fault: error.fault });
+      } else throw error;
       return false;
     }
   }

@@ -1,3 +1,4 @@
+import { TrainingFailure } from '../../errors.ts';
 import type { CoordinatorToServer, ServerToCoordinator } from '../messages.ts';
 import { writePieces } from '../checkpoint-writer.ts';
 import type { WritableFolder } from '../../store/writable-folder.ts';
@@ -92,7 +93,9 @@ export class Snapshots {
       );
       say({ type: 'written', generation, folder, pieces, finite });
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (signal.aborted) return;
+      if (!(error instanceof TrainingFailure)) throw error;
+      say({ type: 'troubled', generation, folder, fault: error.fault });
     }
   }
 }

@@ -1,0 +1,405 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { TrainingFailure } from '../../errors.ts';
+import type { TrainingOutcome, TrainingReport } from '../../training-contract.ts';
+import { totalSteps, type BatchPlan } from '../batches.ts';
+import { CheckpointDamaged, findCheckpoints, type FoundCheckpoint } from '../checkpoint-reader.ts';
+import { persistently, type Patience } from '../checkpoint-writer.ts';
+import type { CoordinatorRecord } from '../server/data-port.ts';
+import { newestIncarnation } from '../server/incarnation.ts';
+import { CheckpointKeeper, Superseded } from './checkpoint-keeper.ts';
+import { gather, type Gathered } from './gathering.ts';
+import { GenerationRun, lossNotFinite, rowsOf } from './generation-run.ts';
+import { Interrupted } from './interrupted.ts';
+import { changed, Ledger } from './ledger.ts';
+import { Members, type WorkerMember } from './members.ts';
+import type { CoordinatorOptions, PreparedJob, TrainingResult } from './options.ts';
+import { Progress } from './progress.ts';
+import { recall } from './recalling.ts';
+import { fillWith, restore } from './restoring.ts';
+import { saveNewest } from './stopping.ts';
+import type { StageContext } from './training-stage.ts';
+import { until } from './until.ts';
+
+export type CoordinatorEnd = TrainingOutcome | 'Stopped' | 'Superseded';
+
+/** Generations of one incarnation; those of the next one have higher numbers. */
+const generationsPerIncarnation = 1_000_000;
+
+/** Between a generation that was interrupted and the next one, so that nobody is kept busy by what cannot work yet. */
+const interruptionMs = 50;
+
+class Stopped extends Error {
+  override readonly name = 'Stopped';
+  readonly code = 'Stopped';
+}
+
+/** What there is once model and data are at hand. */
+interface Parts {
+  prepared: PreparedJob;
+  plan: BatchPlan;
+  ledger: Ledger;
+  keeper: CheckpointKeeper;
+}
+
+/**
+ * Runs a job: brings servers and workers together, has them train, evaluates, and writes what came of it. Loses nothing that a
+ * server, a worker or a checkpoint still has.
+ */
+export class Coordinator {
+  readonly members: Members;
+  readonly #options: CoordinatorOptions;
+  readonly #progress: Progress;
+  readonly #startedAtMs: number;
+  /** Ends whatever goes on outside of a generation. */
+  readonly #over = new AbortController();
+  /** Of the present generation. */
+  #running: AbortController | undefined;
+  #incarnation = 0;
+  #generations = 0;
+  #parts: Parts | undefined;
+  /** Checkpoints that a server could not read. */
+  readonly #damaged = new Set<string>();
+  #below = Infinity;
+  /** The most steps that anybody has done, as far as was heard. */
+  #newest = 0;
+  /** Servers that want to stop once what there is is saved. */
+  readonly #leaving = new Set<number>();
+  #graceMs: number | undefined;
+
+  constructor(options: CoordinatorOptions) {
+    const { servers, now } = options;
+    this.#options = options;
+    this.members = new Members(servers);
+    this.#progress = new Progress(this.members, now);
+    this.#startedAtMs = now();
+  }
+
+  report(): Pick<TrainingReport, 'phase' | 'fault' | 'job' | 'outcome'> {
+    return this.#progress.report();
+  }
+
+  /** What a mirror of server 0 keeps. */
+  record(version: number, lossesFrom: number): CoordinatorRecord {
+    return this.#theParts().ledger.record(version, lossesFrom);
+  }
+
+  /** The training loss of a step, from server 0, before anybody sees the version that it made. */
+  tookLoss(step: number, loss: number): void {
+    this.#theParts().ledger.history.set(step, loss);
+    if (!Number.isFinite(loss)) this.#end(lossNotFinite('of training', step + 1));
+  }
+
+  /** Rejects with the error of a bug. */
+  async run(): Promise<CoordinatorEnd> {
+    const stop = this.members.listen({
+      serverJoined: ({ index }) => this.#interrupt(`parameter server ${index} came back`),
+      serverLeft: ({ index }) => {
+        this.#leaving.delete(index);
+        this.#interrupt(`parameter server ${index} was lost`);
+      },
+      serverSaid: ({ index, connection }, message) => {
+        if (message.type === 'applied') this.#newest = Math.max(this.#newest, message.version);
+        if (message.type !== 'stopping') return;
+        this.#leaving.add(index);
+        if (this.#running) this.#interrupt(`parameter server ${index} is told to stop`);
+        else void connection.send({ type: 'stopped' });
+      },
+      workerJoined: (worker) => this.#check(worker),
+      workerSaid: (_, message) => {
+        if (message.type === 'failed' && !message.fault.retrying) {
+          this.#end(new TrainingFailure(message.fault));
+        }
+      },
+    });
+    try {
+      return await this.#announce(await this.#outcome());
+    } catch (error) {
+      if (error instanceof Stopped) {
+        await this.#save();
+        return 'Stopped';
+      }
+      if (error instanceof Superseded) return 'Superseded';
+      if (!(error instanceof TrainingFailure)) throw error;
+      const { reason, message } = error.fault;
+      return await this.#announce({ succeeded: false, reason, message });
+    } finally {
+      stop();
+    }
+  }
+
+  /** Has what there is saved, as far as that takes no longer, and ends `run` with `Stopped`. */
+  stop(graceMs: number): void {
+    this.#graceMs = graceMs;
+    this.#progress.phase = 'Stopping';
+    if (this.#running) this.#interrupt('this pod is told to stop');
+    else this.#over.abort(new Stopped());
+  }
+
+  #theParts(): Parts {
+    if (!this.#parts) throw new Error('the job is not prepared');
+    return this.#parts;
+  }
+
+  #interrupt(why: string): void {
+    this.#running?.abort(new Interrupted(why));
+  }
+
+  #end(error: Error): void {
+    (this.#running ?? this.#over).abort(error);
+  }
+
+  /** A worker with other data or another model would compute something else. */
+  #check({ index, ready }: WorkerMember): void {
+    const prepared = this.#parts?.prepared;
+    if (!prepared || !ready) return;
+    if (ready.dataDigest !== prepared.dataDigest) {
+      this.#end(
+        changed(
+          `worker ${index} read other data from spec.train.data.uri than parameter server 0 did: it changed; bring the old data back, and see that it stays`,
+        ),
+      );
+    } else if (ready.programDigest !== prepared.programDigest) {
+      this.#end(
+        changed(
+          `worker ${index} read another model from spec.train.model.uri than parameter server 0 did: it changed; bring the old one back, and see that it stays`,
+        ),
+      );
+    }
+  }
+
+  get #patience(): Patience {
+    return { random: this.#options.random, signal: this.#over.signal, onTrouble: this.#progress.trouble };
+  }
+
+  async #outcome(): Promise<TrainingOutcome> {
+    const { work, claim, log, reached } = this.#options;
+    const found = await persistently(() => work.findOutcome(), this.#patience);
+    if (found) return found;
+    this.#incarnation = await persistently(() => claim(), this.#patience);
+    await this.#prepare();
+    for (;;) {
+      if (this.#graceMs !== undefined) throw new Stopped();
+      try {
+        const result = await this.#generation();
+        await reached('CoordinatorBeforeOutcome', result.steps);
+        const outcome = await persistently(() => work.writeOutput(result), this.#patience);
+        await reached('CoordinatorAfterOutcome', result.steps);
+        return outcome;
+      } catch (error) {
+        if (!(error instanceof Interrupted)) throw error;
+        log.warn({ reason: error.message }, 'training is interrupted');
+        if (this.#leaving.size > 0) await this.#save();
+        await delay(interruptionMs);
+      }
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { work, job, checkpoints, servers, slots, random, log, reached } = this.#options;
+    const prepared = await persistently(() => work.prepare(this.#over.signal), this.#patience);
+    const ledger = new Ledger(prepared);
+    const keeper = new CheckpointKeeper({
+      store: checkpoints,
+      job,
+      members: this.members,
+      incarnation: this.#incarnation,
+      total: prepared.layout.total,
+      slots,
+      random,
+      log,
+      reached,
+      recordAt: (version) => ledger.at(version),
+      onFault: (fault) => {
+        if (fault && !fault.retrying) this.#end(new TrainingFailure(fault));
+        else this.#progress.trouble(fault);
+      },
+      onWritten: (version) => (this.#progress.checkpointStep = version),
+    });
+    const plan = { ...job, rows: prepared.split.train };
+    this.#parts = { prepared, plan, ledger, keeper };
+    this.#progress.prepared(prepared, ledger, plan);
+    for (let server = 0; server < servers; server++) {
+      const known = await persistently(() => newestIncarnation(checkpoints, server), this.#patience);
+      this.members.learn(server, server === 0 ? this.#incarnation : known);
+    }
+    for (const worker of this.members.workers) this.#check(worker);
+  }
+
+  /** From the gathering of all to the end of training. Rejects with Interrupted where that does not come. */
+  async #generation(): Promise<TrainingResult> {
+    const { job, slices } = this.#options;
+    const { prepared, ledger, keeper, plan } = this.#theParts();
+    await this.#everybody();
+    if (!keeper.newest) keeper.found((await this.#newestCheckpoint())?.manifest.version);
+    const running = new AbortController();
+    this.#running = running;
+    try {
+      const context = this.#context(running);
+      const version = await this.#recover(context);
+      this.#progress.resume(version);
+      const run = new GenerationRun({
+        job,
+        slices,
+        prepared,
+        ledger,
+        keeper,
+        context,
+        nextContext: () => this.#context(running),
+        onStep: (steps) => this.#progress.advance(steps, rowsOf(plan, steps - 1)),
+        onFinishing: () => (this.#progress.phase = 'Finishing'),
+        onBestLost: (best) => {
+          this.#below = best;
+          keeper.forget();
+        },
+        onFault: this.#progress.trouble,
+      });
+      return await run.run(version);
+    } catch (error) {
+      running.abort(error);
+      if (this.#graceMs === undefined) this.#progress.phase = 'Waiting';
+      throw running.signal.reason;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  #context(running: AbortController): StageContext {
+    const { reached } = this.#options;
+    return {
+      members: this.members,
+      generation: this.#incarnation * generationsPerIncarnation + ++this.#generations,
+      signal: running.signal,
+      abort: (reason) => running.abort(reason),
+      incarnations: this.members.servers.map((server) => server.incarnation),
+      reached,
+    };
+  }
+
+  /** Resolves once all servers are connected and a worker is ready. */
+  #everybody(): Promise<void> {
+    return until(this.#over.signal, (resolve) => {
+      const check = (): void => {
+        if (this.members.absent.length + this.#leaving.size === 0 && this.members.workers.length > 0) resolve();
+      };
+      const stop = this.members.listen({ serverJoined: check, serverLeft: check, workerJoined: check });
+      check();
+      return stop;
+    });
+  }
+
+  async #newestCheckpoint(): Promise<FoundCheckpoint | undefined> {
+    const found = await persistently(() => findCheckpoints(this.#options.checkpoints, 'checkpoints'), this.#patience);
+    return found.find(({ folder, manifest }) => !this.#damaged.has(folder) && manifest.version < this.#below);
+  }
+
+  /** Brings all servers to the newest version that can be had, and resolves with it. */
+  async #recover(context: StageContext): Promise<number> {
+    const { now, waits, log } = this.#options;
+    const { prepared, ledger, keeper, plan } = this.#theParts();
+    const { trainable, total } = prepared.layout;
+    const gathered = await gather({
+      ...context,
+      now,
+      waits,
+      knownSteps: ledger.history.length,
+      checkpoint: keeper.newest?.version,
+      below: this.#below,
+      settledAtMs: this.#incarnation > 1 ? this.#startedAtMs + waits.settleMs : 0,
+      program: { trainable, total, totalSteps: totalSteps(plan) },
+    });
+    const version = await this.#goTo(gathered, context);
+    const newest = Math.max(this.#newest, gathered.newest);
+    ledger.revert(version, newest);
+    this.#newest = version;
+    log.info({ version, newest, how: gathered.recovery.kind }, 'all parameter servers have the same version');
+    return version;
+  }
+
+  async #goTo({ recovery }: Gathered, context: StageContext): Promise<number> {
+    const { prepared, ledger } = this.#theParts();
+    const common = { ...context, onFault: this.#progress.trouble, onUnreadable: () => undefined };
+    switch (recovery.kind) {
+      case 'Continue': {
+        const { version, fills } = recovery;
+        if (recovery.recall !== undefined) await recall(context, recovery.recall, version, ledger);
+        else if (!ledger.isKnown) ledger.reset();
+        const isFilled = (server: number): boolean => fills.some((fill) => fill.server === server);
+        const sources = context.incarnations.map(
+          (_, server) => ({ kind: isFilled(server) ? 'Fill' : 'Held' }) as const,
+        );
+        await restore({ ...common, version, sources, fills });
+        return version;
+      }
+      case 'Checkpoint':
+        return this.#readCheckpoint(context);
+      case 'Start': {
+        ledger.reset();
+        const sources = context.incarnations.map(() => ({ kind: 'Fill' }) as const);
+        const fill = fillWith(this.#options.slices, context, 0, prepared.initialWeights());
+        await restore({ ...common, version: 0, sources, fill });
+        this.#below = Infinity;
+        return 0;
+      }
+    }
+  }
+
+  async #readCheckpoint(context: StageContext): Promise<number> {
+    const { checkpoints, log } = this.#options;
+    const { ledger, keeper } = this.#theParts();
+    const checkpoint = await this.#newestCheckpoint();
+    if (!checkpoint) {
+      keeper.forget();
+      throw new Interrupted('the checkpoint that was there is gone');
+    }
+    const { folder, manifest } = checkpoint;
+    const damaged = (message: string): void => {
+      log.error({ reason: message }, 'a checkpoint is damaged; the one before it is taken');
+      this.#damaged.add(folder);
+      keeper.forget();
+    };
+    try {
+      await persistently(() => ledger.load(checkpoints, checkpoint), { ...this.#patience, signal: context.signal });
+    } catch (error) {
+      if (!(error instanceof CheckpointDamaged)) throw error;
+      damaged(error.message);
+      throw new Interrupted(error.message);
+    }
+    await restore({
+      ...context,
+      version: manifest.version,
+      sources: context.incarnations.map(() => ({ kind: 'Checkpoint', folder, forEvaluation: false })),
+      onFault: this.#progress.trouble,
+      onUnreadable: (_, message) => damaged(message),
+    });
+    keeper.found(manifest.version);
+    this.#below = Infinity;
+    return manifest.version;
+  }
+
+  /** Has what there is saved, as far as that can be done in time, and lets servers go that wait for it. */
+  async #save(): Promise<void> {
+    const { log, waits } = this.#options;
+    const parts = this.#parts;
+    if (!parts?.ledger.isKnown) return;
+    const { members } = this;
+    const { generation } = this.#context(new AbortController());
+    try {
+      const withinMs = this.#graceMs ?? waits.saveMs;
+      const version = await saveNewest({ members, generation, keeper: parts.keeper, withinMs });
+      log.info({ version }, 'what there is is saved');
+    } catch (error) {
+      if (error instanceof Superseded || error instanceof TrainingFailure) throw error;
+      log.warn({ err: error }, 'what there is could not be saved');
+    }
+    for (const { index, connection } of members.servers) {
+      if (this.#leaving.has(index)) void connection.send({ type: 'stopped' });
+    }
+  }
+
+  async #announce(outcome: TrainingOutcome): Promise<TrainingOutcome> {
+    this.#progress.outcome = outcome;
+    this.#progress.phase = outcome.succeeded ? 'Succeeded' : 'Failed';
+    await this.members.farewell({ type: 'finish', outcome }, this.#options.waits.farewellMs);
+    return outcome;
+  }
+}
