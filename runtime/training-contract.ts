@@ -204,9 +204,9 @@ export interface TrainingOutcome {
   reason: string;
   message: string;
   output?: {
-    /** The folder of this version of the lineage. */
+    /** What a ModelDeployment serves: the folder `model/` of this version of the lineage. */
     uri: string;
-    /** Of `model.onnx` in it, as the model store computes it for the folder, `sha256:HEX`. */
+    /** Of that folder, as the model store computes it, `sha256:HEX`. */
     digest: string;
     specHash: string;
     dataDigest: string;

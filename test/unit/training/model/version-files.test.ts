@@ -6,65 +6,18 @@ import { dirname, join } from 'node:path';
 import { defaultLimits } from '../../../../runtime/store/source.ts';
 import { fileDigest, folderDigest, listFolder } from '../../../../runtime/store/folder.ts';
 import type { TrainingJobFile } from '../../../../runtime/training-contract.ts';
+import { jobFile, trainedVersion } from '../../../support/trained-version.ts';
 import { versionFiles, type TrainedVersion } from '../../../../runtime/training/model/version-files.ts';
 
-const location = (uri: string): { uri: string } => ({ uri });
-
-const openJob: TrainingJobFile = {
-  version: 1,
-  namespace: 'team-a',
-  name: 'digits-2026-11',
-  specHash: `sha256:${'1'.repeat(64)}`,
-  model: { kind: 'Mlp', hidden: [8], activation: 'Relu', dropout: 0 },
-  freeze: [],
-  data: {
-    location: location('pvc://data/digits.csv'),
-    label: 'digit',
-    shape: [1, 28, 28],
-    scale: 1 / 255,
-    validationSplit: 0.1,
-    testSplit: 0.1,
-    maxBadRows: 0,
-  },
-  loss: 'CrossEntropy',
-  metrics: ['accuracy'],
-  optimizer: {
-    name: 'Adam',
-    learningRate: 0.001,
-    weightDecay: 0,
-    momentum: 0.9,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    schedule: { name: 'Constant', warmupSteps: 0 },
-  },
-  epochs: 2,
-  batchSize: 128,
-  gradientShards: 8,
-  seed: 5,
-  checkpoint: { location: location('s3://models/.checkpoints'), every: 100, keep: 3 },
-  output: { location: location('s3://models'), modelName: 'digits' },
-};
-const job: TrainingJobFile = { ...openJob, acceptance: { metric: 'accuracy', atLeast: 0.9 } };
+const job: TrainingJobFile = { ...jobFile, acceptance: { metric: 'accuracy', atLeast: 0.9 } };
 
 const trained: TrainedVersion = {
-  job,
-  models: { best: Buffer.from('the best model'), last: Buffer.from('the last model') },
-  steps: { best: 64, last: 128 },
-  dataset: {
-    digest: `sha256:${'2'.repeat(64)}`,
-    rows: 1_000,
-    badRows: 3,
+  ...trainedVersion({
+    models: { best: Buffer.from('the best model'), last: Buffer.from('the last model') },
     features: { name: 'features', dataType: 'FP32', shape: [-1, 1, 28, 28] },
     classes: ['zero', 'one'],
-    split: { train: 800, validation: 100, test: 100 },
-  },
-  metrics: { validation: { loss: 0.2, accuracy: 0.94 }, test: { loss: 0.25, accuracy: 0.93 } },
-  history: [
-    { step: 64, loss: 0.5, validationLoss: 0.2 },
-    { step: 128, loss: 0.4 },
-  ],
-  software: { modelyard: '0.1.0', onnxruntime: '1.30.0', node: '24.21.0', platform: 'linux-x64' },
+  }),
+  job,
 };
 
 const read = (of: TrainedVersion, path: string): string => {
@@ -173,7 +126,7 @@ describe('the files of a version', () => {
   });
 
   test('say that a job accepts whatever comes out where it sets no bar', () => {
-    expect(versionFiles({ ...trained, job: openJob }).manifest.acceptance).toEqual({ accepted: true });
+    expect(versionFiles({ ...trained, job: jobFile }).manifest.acceptance).toEqual({ accepted: true });
   });
 });
 
