@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decodeModel, shapeOf } from '../../../../runtime/onnx/model.ts';
+import { decodeModel, encodeModel, shapeOf, tensorInfo } from '../../../../runtime/onnx/model.ts';
 import { readFloats, tensorShape } from '../../../../runtime/onnx/tensors.ts';
 import { buildModel, type BuiltSource } from '../../../../runtime/training/model/build-model.ts';
 import { replaceHead } from '../../../../runtime/training/model/replace-head.ts';
@@ -69,6 +69,14 @@ describe('a fresh head', () => {
       expect((await runModel(after, { x: input })).shape).toEqual([5, 7]);
       expect(decodeModel(after).graph.output.map(shapeOf)).toEqual([['n', 7]]);
     }
+  });
+
+  test('goes without the shapes that an exporter inferred for the old one', async () => {
+    const before = decodeModel(gemm(true));
+    before.graph.valueInfo.push(tensorInfo('y', 'FLOAT', ['n', 2]));
+    const after = replaceHead(encodeModel(before), 7, 1);
+    expect((await runModel(after, { x: input })).shape).toEqual([5, 7]);
+    expect(decodeModel(after).graph.valueInfo).toEqual([]);
   });
 
   test('is found behind a softmax, and as a product with a sum behind it on either side', async () => {
