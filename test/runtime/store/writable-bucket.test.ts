@@ -5,6 +5,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3';
+import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { WritableFolder } from '../../../runtime/store/writable-folder.ts';
 import { startS3Server, type S3Server } from '../../support/s3-server.ts';
@@ -40,12 +41,12 @@ async function open(storage: Opening['storage'] = {}, options: Opening['options'
 
 /** A folder whose requests meet their fate, from the moment it is open. */
 async function openBehind(
-  fate: (method: string, count: number) => Fate,
+  fate: (request: IncomingMessage, count: number) => Fate,
   options: Opening['options'] = {},
 ): Promise<WritableFolder> {
   let opened = false;
   let count = 0;
-  const proxy = await s3Proxy(s3.endpoint, ({ method = '' }) => (opened ? fate(method, ++count) : 'pass'));
+  const proxy = await s3Proxy(s3.endpoint, (request) => (opened ? fate(request, ++count) : 'pass'));
   closing.push(() => proxy.close());
   const folder = await open({ s3Endpoint: `http://127.0.0.1:${proxy.port}` }, options);
   opened = true;
@@ -126,7 +127,7 @@ describe('a server that fails', () => {
     ['has somebody else write', { status: 409, code: 'ConditionalRequestConflict' }],
     ['cuts the connection', 'lost'],
   ])('is asked again where it %s, and nothing is told twice', async (_what, fate) => {
-    const folder = await openBehind((_method, count) => (count % 2 === 1 ? fate : 'pass'));
+    const folder = await openBehind((_request, count) => (count % 2 === 1 ? fate : 'pass'));
     expect(await folder.create('claim', bytes('mine'))).toBe(true);
     expect(await folder.create('claim', bytes('mine'))).toBe(false);
     await folder.write('large', large);
@@ -138,7 +139,7 @@ describe('a server that fails', () => {
   });
 
   test('for long is StorageUnavailable after a bounded time, and an upload leaves nothing', async () => {
-    const folder = await openBehind((method) => (method === 'PUT' ? { status: 503, code: 'SlowDown' } : 'pass'), {
+    const folder = await openBehind(({ method }) => (method === 'PUT' ? { status: 503, code: 'SlowDown' } : 'pass'), {
       limits: { retryForMs: 300 },
     });
     for (const parts of [[bytes('small')], large]) {
@@ -159,7 +160,7 @@ describe('a server that fails', () => {
     [507, 'XMinioStorageFull'],
     [403, 'QuotaExceeded'],
   ])('with %i %s is StorageFull, at once', async (status, code) => {
-    const folder = await openBehind((method) => (method === 'PUT' ? { status, code } : 'pass'));
+    const folder = await openBehind(({ method }) => (method === 'PUT' ? { status, code } : 'pass'));
     for (const parts of [[bytes('small')], large]) {
       expect(await storeErrorOf(folder.write('a', parts))).toMatchObject({
         code: 'StorageFull',
@@ -167,6 +168,16 @@ describe('a server that fails', () => {
         message: expect.stringContaining(`s3://${bucket}/runs/a`),
       });
     }
+  });
+
+  test('and loses its answer to the end of an upload has the object all the same', async () => {
+    let lost = 0;
+    const folder = await openBehind(({ method, url = '' }) =>
+      method === 'POST' && url.includes('uploadId=') && lost++ === 0 ? 'lost' : 'pass',
+    );
+    await folder.write('large', large);
+    expect(lost).toBeGreaterThan(1);
+    expect(Buffer.concat(large).equals((await folder.read('large')) ?? new Uint8Array())).toBe(true);
   });
 
   test('is left when the job is told to stop', async () => {
