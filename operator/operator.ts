@@ -5,6 +5,9 @@ import { adminPaths } from '../runtime/contract.ts';
 import type { OperatorConfig } from './config.ts';
 import { clusterUrl, modelDeploymentController, type ServingConfig } from './controllers/model-deployment.ts';
 import { ReportPoller } from './controllers/reports.ts';
+import { servingReports } from './controllers/serving-reports.ts';
+import { trainingJobController } from './controllers/training-job.ts';
+import { trainingReports } from './controllers/training-reports.ts';
 import type { KubeClient } from './kube/client.ts';
 import { pause, systemClock, type Clock } from './kube/clock.ts';
 import { Manager } from './kube/manager.ts';
@@ -54,25 +57,21 @@ export function createOperator(options: OperatorOptions): Operator {
         }),
     ...(config.adminPort === undefined ? {} : { health: { port: config.adminPort, paths: adminPaths } }),
   });
-  const reports = new ReportPoller({
+  const polling = {
     fetch: fetchReport,
     now: () => clock.monotonicMs(),
-    wait: (ms, signal) => pause(clock, ms, signal),
-  });
-  manager.add(
-    modelDeploymentController(
-      {
-        image: config.runtimeImage,
-        ...(config.runtimePullPolicy === undefined ? {} : { imagePullPolicy: config.runtimePullPolicy }),
-        operatorNamespace: config.namespace,
-        storageAllowedCidrs: config.storageAllowedCidrs,
-        logLevel: config.runtimeLogLevel,
-        allowFileUris: false,
-        url: clusterUrl,
-        ...serving,
-      },
-      reports,
-    ),
-  );
+    wait: (ms: number, signal: AbortSignal) => pause(clock, ms, signal),
+  };
+  const { allowFileUris = false, url = clusterUrl } = serving ?? {};
+  const runtime = {
+    image: config.runtimeImage,
+    ...(config.runtimePullPolicy === undefined ? {} : { imagePullPolicy: config.runtimePullPolicy }),
+    operatorNamespace: config.namespace,
+    storageAllowedCidrs: config.storageAllowedCidrs,
+    logLevel: config.runtimeLogLevel,
+    allowFileUris,
+  };
+  manager.add(modelDeploymentController({ ...runtime, url }, new ReportPoller(servingReports, polling)));
+  manager.add(trainingJobController(runtime, new ReportPoller(trainingReports, polling)));
   return { run: (signal) => manager.run(signal) };
 }

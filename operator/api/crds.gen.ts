@@ -3465,21 +3465,21 @@ export const crds: readonly Crd[] = [
              "default": 6,
              "minimum": 0,
              "maximum": 1000,
-             "description": "Restarts of pods without progress in between before the job fails."
+             "description": "Failures of containers without a step in between before the job fails; pods that are evicted, preempted, deleted or lost with their node do not count."
             },
             "activeDeadlineSeconds": {
              "type": "integer",
              "format": "int64",
              "minimum": 1,
              "maximum": 31536000,
-             "description": "The longest it may run."
+             "description": "The longest it may run; the time it is suspended does not count."
             },
             "ttlSecondsAfterFinished": {
              "type": "integer",
              "format": "int32",
              "minimum": 0,
              "maximum": 2147483647,
-             "description": "When to delete it once it is over."
+             "description": "When to delete it once it is over; not before 10 s, so that ModelDeployments hear of it."
             },
             "queueName": {
              "type": "string",
@@ -3506,8 +3506,9 @@ export const crds: readonly Crd[] = [
             "Pending",
             "Starting",
             "Running",
-            "Suspended",
             "Restarting",
+            "Suspending",
+            "Suspended",
             "Succeeded",
             "Failed"
            ],

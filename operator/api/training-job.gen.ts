@@ -772,15 +772,15 @@ export interface TrainingJobSpec {
      */
     suspend: boolean;
     /**
-     * Restarts of pods without progress in between before the job fails.
+     * Failures of containers without a step in between before the job fails; pods that are evicted, preempted, deleted or lost with their node do not count.
      */
     backoffLimit: number;
     /**
-     * The longest it may run.
+     * The longest it may run; the time it is suspended does not count.
      */
     activeDeadlineSeconds?: number;
     /**
-     * When to delete it once it is over.
+     * When to delete it once it is over; not before 10 s, so that ModelDeployments hear of it.
      */
     ttlSecondsAfterFinished?: number;
     /**
@@ -801,7 +801,7 @@ export interface TrainingJobStatus {
   /**
    * In one word.
    */
-  phase?: 'Pending' | 'Starting' | 'Running' | 'Suspended' | 'Restarting' | 'Succeeded' | 'Failed';
+  phase?: 'Pending' | 'Starting' | 'Running' | 'Restarting' | 'Suspending' | 'Suspended' | 'Succeeded' | 'Failed';
   /**
    * Steps done.
    */

@@ -1,7 +1,18 @@
 import { Ajv } from 'ajv';
 import { tensorListLimits, type ServingReport, type TensorSignature } from '../../runtime/contract.ts';
+import type { TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
 
 const text = (maxLength: number): object => ({ type: 'string', maxLength });
+const whole = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+const digest = { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' };
+// A newer runtime may know more reasons than this operator: anything fit for a condition is passed on.
+const reason = { type: 'string', maxLength: 64, pattern: '^[A-Z][A-Za-z0-9]*$' };
+const fault = {
+  type: 'object',
+  required: ['reason', 'message', 'retrying'],
+  additionalProperties: false,
+  properties: { reason, message: text(16_384), retrying: { type: 'boolean' } },
+};
 
 const tensors = {
   type: 'array',
@@ -22,10 +33,8 @@ const tensors = {
   },
 };
 
-const bytes = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
-
 /** `ServingReport` of runtime/contract.ts, with the bounds of the ModelDeployment's status. */
-const schema = {
+const serving = {
   type: 'object',
   required: ['version', 'kind', 'podName', 'model'],
   additionalProperties: false,
@@ -40,45 +49,142 @@ const schema = {
       properties: {
         uri: text(1_024),
         phase: { enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining'] },
-        digest: { type: 'string', pattern: '^sha256:[0-9a-f]{64}$' },
-        bytesDone: bytes,
-        bytesTotal: bytes,
+        digest,
+        bytesDone: whole,
+        bytesTotal: whole,
         // Judged on their own.
         inputs: {},
         outputs: {},
-        fault: {
-          type: 'object',
-          required: ['reason', 'message', 'retrying'],
-          additionalProperties: false,
-          properties: {
-            // A newer runtime may know more reasons than this operator: anything fit for a condition is passed on.
-            reason: { type: 'string', maxLength: 64, pattern: '^[A-Z][A-Za-z0-9]*$' },
-            message: text(16_384),
-            retrying: { type: 'boolean' },
-          },
-        },
+        fault,
       },
     },
   },
 };
 
+/** By name; as many as the TrainingJob's status takes. */
+const metrics = {
+  type: 'object',
+  maxProperties: 16,
+  propertyNames: { type: 'string', pattern: '^[A-Za-z][A-Za-z0-9]{0,62}$' },
+  additionalProperties: { type: 'number' },
+};
+
+/** `TrainingOutcome` of runtime/training-contract.ts, with the bounds of the TrainingJob's status. */
+const outcome = {
+  type: 'object',
+  required: ['succeeded', 'reason', 'message'],
+  additionalProperties: false,
+  properties: {
+    succeeded: { type: 'boolean' },
+    reason,
+    message: text(16_384),
+    output: {
+      type: 'object',
+      required: ['uri', 'digest', 'specHash', 'dataDigest', 'steps', 'testMetrics'],
+      additionalProperties: false,
+      properties: {
+        uri: { ...text(1_024), minLength: 1 },
+        digest,
+        specHash: digest,
+        dataDigest: digest,
+        steps: whole,
+        testMetrics: metrics,
+      },
+    },
+  },
+};
+
+/** `TrainingReport` of runtime/training-contract.ts, with the bounds of the TrainingJob's status. */
+const training = {
+  type: 'object',
+  required: ['version', 'kind', 'podName', 'role', 'index', 'phase'],
+  additionalProperties: false,
+  properties: {
+    version: { const: 1 },
+    kind: { const: 'Training' },
+    podName: text(253),
+    role: { enum: ['ParameterServer', 'Worker'] },
+    index: whole,
+    phase: { enum: ['Preparing', 'Waiting', 'Running', 'Finishing', 'Succeeded', 'Failed', 'Stopping'] },
+    fault,
+    job: {
+      type: 'object',
+      required: [
+        'step',
+        'totalSteps',
+        'epoch',
+        'validationMetrics',
+        'connectedServers',
+        'connectedWorkers',
+        'recomputedSteps',
+        'history',
+      ],
+      additionalProperties: false,
+      properties: {
+        step: whole,
+        totalSteps: whole,
+        epoch: whole,
+        loss: { type: 'number' },
+        validationMetrics: metrics,
+        samplesPerSecond: { type: 'number', minimum: 0 },
+        // Ten years: a time beyond them is none.
+        remainingSeconds: { type: 'number', minimum: 0, maximum: 315_360_000 },
+        connectedServers: whole,
+        connectedWorkers: whole,
+        recomputedSteps: whole,
+        checkpointStep: whole,
+        history: {
+          type: 'array',
+          maxItems: 64,
+          items: {
+            type: 'object',
+            required: ['step', 'loss'],
+            additionalProperties: false,
+            properties: { step: whole, loss: { type: 'number' }, validationLoss: { type: 'number' } },
+          },
+        },
+        rows: whole,
+        badRows: whole,
+      },
+    },
+    outcome,
+  },
+};
+
 const ajv = new Ajv({ removeAdditional: true, strict: false });
-const validate = ajv.compile<ServingReport>(schema);
+const validateServing = ajv.compile<ServingReport>(serving);
 const validateTensors = ajv.compile<TensorSignature[]>(tensors);
+const validateTraining = ajv.compile<TrainingReport>(training);
+const validateOutcome = ajv.compile<TrainingOutcome>(outcome);
+
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * What a pod said, without anything the schema does not know; undefined where it is no report. A list of tensors that
  * the status cannot hold is dropped alone: all else of the model is true without it.
  */
-export function parseReport(body: string): ServingReport | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  if (!validate(value)) return undefined;
+export function parseServingReport(body: string): ServingReport | undefined {
+  const value = parsed(body);
+  if (!validateServing(value)) return undefined;
   if (!validateTensors(value.model.inputs)) delete value.model.inputs;
   if (!validateTensors(value.model.outputs)) delete value.model.outputs;
   return value;
+}
+
+/** The same of a pod that trains. */
+export function parseTrainingReport(body: string): TrainingReport | undefined {
+  const value = parsed(body);
+  return validateTraining(value) ? value : undefined;
+}
+
+/** The last words of a training container; undefined where they tell nothing of the job, such as a stack. */
+export function parseOutcome(text: string): TrainingOutcome | undefined {
+  const value = parsed(text);
+  return validateOutcome(value) ? value : undefined;
 }

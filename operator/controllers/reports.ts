@@ -1,9 +1,8 @@
-import { adminPaths, ports, type ServingReport } from '../../runtime/contract.ts';
-import { labels, managedBy, servingNames } from '../core/metadata.ts';
+import { adminPaths, ports } from '../../runtime/contract.ts';
 import type { Pod } from '../core/objects.ts';
+import { isReady } from '../core/pod-checks.ts';
 import type { ReadStores, Source } from '../kube/definition.ts';
 import { type Key, keyOf, type KubeObject } from '../kube/object.ts';
-import { parseReport } from './report-schema.ts';
 import { podKind } from './kinds.ts';
 
 export interface ReportPollerOptions {
@@ -12,10 +11,8 @@ export interface ReportPollerOptions {
   now: () => number;
   /** Resolves after so many milliseconds, and rejects or resolves at once when the signal aborts. */
   wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
-  /** Between two looks at a pod that loads. */
-  loadingMs?: number;
-  /** Between two looks at a pod that serves. */
-  servingMs?: number;
+  /** Between two looks at a pod of which news is expected. */
+  eagerMs?: number;
   /** For one answer, from the connection to the last byte. */
   timeoutMs?: number;
   /** Of one answer. */
@@ -24,9 +21,26 @@ export interface ReportPollerOptions {
   concurrency?: number;
 }
 
-interface Entry {
-  uid: string;
-  report?: ServingReport;
+/** What the pods of one kind report, and how they are found. */
+export interface ReportKind<Report> {
+  /** Undefined where it is no report, or not one of this pod. */
+  parse(body: string, pod: KubeObject): Report | undefined;
+  /** The object of ours that the pod works for; undefined where it is none of our making. */
+  ownerOf(pod: KubeObject): Key | undefined;
+  /** Another value is another life of the pod, which has said nothing yet. */
+  lifeOf(pod: Pod): string;
+  /**
+   * How long after its last answer a pod is asked again; Infinity: not at all.
+   *
+   * @param eagerMs where news is expected
+   * @param unready pods of this kind that are not ready
+   */
+  pauseMs(pod: Pod, report: Report | undefined, eagerMs: number, unready: number): number;
+}
+
+interface Entry<Report> {
+  life: string;
+  report?: Report;
   askedAt: number;
   failures: number;
 }
@@ -35,22 +49,6 @@ interface Entry {
 const maxFailures = 5;
 
 const podOf = (object: KubeObject): Pod => object;
-
-/** Labels can be put on anything; the owner and the network tell which pods the operator made. */
-function isOurs(object: KubeObject): boolean {
-  const { labels: own = {}, ownerReferences = [] } = object.metadata;
-  const deployment = own[labels.deployment];
-  if (deployment === undefined || own[labels.managedBy] !== managedBy) return false;
-  const spec = object.spec as { hostNetwork?: boolean } | undefined;
-  if (spec?.hostNetwork === true) return false;
-  const prefix = `${servingNames(deployment).workload}-`;
-  return ownerReferences.some(
-    ({ kind, name, controller }) => controller === true && kind === 'ReplicaSet' && name.startsWith(prefix),
-  );
-}
-
-const isReady = ({ status }: Pod): boolean =>
-  status?.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') === true;
 
 const urlOf = (ip: string): string => `http://${ip.includes(':') ? `[${ip}]` : ip}:${ports.admin}${adminPaths.report}`;
 
@@ -71,15 +69,16 @@ async function boundedText(response: Response, maxBytes: number): Promise<string
  * Asks every pod of ours what it reports, and keeps the answers for `observe`. A pod is not trusted: what it says is
  * bounded in time and size and judged by a schema, and it can speak for no pod but itself.
  */
-export class ReportPoller implements Source {
+export class ReportPoller<Report> implements Source {
   readonly name = 'reports';
+  readonly #kind: ReportKind<Report>;
   readonly #options: Required<ReportPollerOptions>;
-  readonly #entries = new Map<Key, Entry>();
+  readonly #entries = new Map<Key, Entry<Report>>();
 
-  constructor(options: ReportPollerOptions) {
+  constructor(kind: ReportKind<Report>, options: ReportPollerOptions) {
+    this.#kind = kind;
     this.#options = {
-      loadingMs: 2_000,
-      servingMs: 60_000,
+      eagerMs: 2_000,
       timeoutMs: 2_000,
       maxBytes: 262_144,
       concurrency: 32,
@@ -87,28 +86,33 @@ export class ReportPoller implements Source {
     };
   }
 
-  /** The last report of this incarnation of a pod. */
-  get(pod: KubeObject): ServingReport | undefined {
+  /** The last report of this life of a pod. */
+  get(pod: KubeObject): Report | undefined {
     const entry = this.#entries.get(keyOf(pod));
-    return entry?.uid === pod.metadata.uid ? entry?.report : undefined;
+    return entry?.life === this.#kind.lifeOf(pod) ? entry.report : undefined;
   }
 
   async run(stores: ReadStores, lookAgain: (key: Key) => void, signal: AbortSignal): Promise<void> {
-    const { wait, now, loadingMs, concurrency } = this.#options;
+    const { wait, now, eagerMs, concurrency } = this.#options;
     const asking = new Map<Key, Promise<void>>();
     try {
       while (!signal.aborted) {
-        const pods = stores(podKind).list().filter(isOurs);
+        const pods = stores(podKind)
+          .list()
+          .filter((pod) => this.#kind.ownerOf(pod) !== undefined);
         this.#forget(pods);
+        const unready = pods.filter((pod) => !isReady(podOf(pod))).length;
         const due = pods
-          .filter((pod) => !asking.has(keyOf(pod)) && this.#dueAt(pod) <= now())
-          .toSorted((a, b) => this.#dueAt(a) - this.#dueAt(b));
-        for (const pod of due.slice(0, Math.max(0, concurrency - asking.size))) {
+          .filter((pod) => !asking.has(keyOf(pod)))
+          .map((pod) => ({ pod, atMs: this.#dueAt(pod, unready) }))
+          .filter(({ atMs }) => atMs <= now())
+          .sort((a, b) => a.atMs - b.atMs);
+        for (const { pod } of due.slice(0, Math.max(0, concurrency - asking.size))) {
           const key = keyOf(pod);
           const asked = this.#ask(pod, lookAgain, signal).finally(() => asking.delete(key));
           asking.set(key, asked);
         }
-        await wait(loadingMs / 4, signal).catch((error: unknown) => {
+        await wait(eagerMs / 4, signal).catch((error: unknown) => {
           if (!signal.aborted) throw error;
         });
       }
@@ -118,12 +122,14 @@ export class ReportPoller implements Source {
     }
   }
 
-  #dueAt(object: KubeObject): number {
+  #dueAt(object: KubeObject, unready: number): number {
+    const pod = podOf(object);
+    if (pod.status?.podIP === undefined) return Infinity;
     const entry = this.#entries.get(keyOf(object));
-    if (entry === undefined || entry.uid !== object.metadata.uid)
-      return podOf(object).status?.podIP === undefined ? Infinity : 0;
-    const serving = isReady(podOf(object)) && entry.report?.model.phase === 'Ready';
-    return entry.askedAt + (serving ? this.#options.servingMs : this.#options.loadingMs);
+    const known = entry?.life === this.#kind.lifeOf(pod) ? entry : undefined;
+    const pauseMs = this.#kind.pauseMs(pod, known?.report, this.#options.eagerMs, unready);
+    if (known !== undefined) return known.askedAt + pauseMs;
+    return pauseMs === Infinity ? Infinity : 0;
   }
 
   #forget(pods: readonly KubeObject[]): void {
@@ -134,42 +140,42 @@ export class ReportPoller implements Source {
   async #ask(pod: KubeObject, lookAgain: (key: Key) => void, signal: AbortSignal): Promise<void> {
     const { fetch: request, timeoutMs, maxBytes, now } = this.#options;
     const ip = podOf(pod).status?.podIP;
-    if (ip === undefined) return;
+    const owner = this.#kind.ownerOf(pod);
+    if (ip === undefined || owner === undefined) return;
     const before = this.get(pod);
-    const failures = this.#entries.get(keyOf(pod))?.failures ?? 0;
-    const entry: Entry = {
-      uid: pod.metadata.uid ?? '',
+    const life = this.#kind.lifeOf(pod);
+    const known = this.#entries.get(keyOf(pod));
+    const entry: Entry<Report> = {
+      life,
       askedAt: now(),
-      failures,
+      failures: known?.life === life ? known.failures : 0,
       ...(before === undefined ? {} : { report: before }),
     };
     this.#entries.set(keyOf(pod), entry);
-    const report = await this.#answer(
+    const body = await this.#answer(
       request(urlOf(ip), {
         redirect: 'error',
         signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
       }),
       maxBytes,
     );
-    if (report?.podName === pod.metadata.name) {
+    const report = body === undefined ? undefined : this.#kind.parse(body, pod);
+    if (report !== undefined) {
       entry.report = report;
       entry.failures = 0;
     } else {
       entry.failures += 1;
       if (entry.failures >= maxFailures) delete entry.report;
     }
-    if (JSON.stringify(before) === JSON.stringify(entry.report)) return;
-    const { namespace } = pod.metadata;
-    const name = pod.metadata.labels?.[labels.deployment] ?? '';
-    lookAgain(keyOf({ metadata: { name, ...(namespace === undefined ? {} : { namespace }) } }));
+    if (JSON.stringify(before) !== JSON.stringify(entry.report)) lookAgain(owner);
   }
 
   /** A pod that does not answer, or not with a report, is the ordinary case of one that starts or ends. */
-  async #answer(response: Promise<Response>, maxBytes: number): Promise<ServingReport | undefined> {
+  async #answer(response: Promise<Response>, maxBytes: number): Promise<string | undefined> {
     try {
       const answer = await response;
       const body = await boundedText(answer, maxBytes);
-      return answer.ok && body !== undefined ? parseReport(body) : undefined;
+      return answer.ok ? body : undefined;
     } catch {
       return undefined;
     }

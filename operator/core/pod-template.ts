@@ -153,6 +153,8 @@ export interface PodParts {
   serviceAccountName: string;
   terminationGracePeriodSeconds: number;
   settings: PodSettings | undefined;
+  /** Unless the settings say otherwise. */
+  securityContext?: object;
   /** The pods that spread over the nodes together. */
   selector: Readonly<Record<string, string>>;
   container: object;
@@ -172,6 +174,7 @@ export function podSpec(parts: PodParts): Record<string, unknown> {
     securityContext: {
       runAsNonRoot: true,
       seccompProfile: { type: 'RuntimeDefault' },
+      ...parts.securityContext,
       ...parts.settings?.securityContext,
     },
     ...(parts.settings === undefined ? {} : placement(parts.settings, parts.selector)),

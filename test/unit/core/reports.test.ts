@@ -1,24 +1,12 @@
 /** The poller of pods' reports, against a real HTTP server that plays the pods. */
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import { afterEach, describe, expect, test } from '@jest/globals';
+import type { RequestListener } from 'node:http';
+import { describe, expect, test } from '@jest/globals';
 import { Document } from 'yaml';
 import { crds } from '../../../operator/api/crds.gen.ts';
-import { ReportPoller } from '../../../operator/controllers/reports.ts';
+import { servingReports } from '../../../operator/controllers/serving-reports.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import { tensorListLimits, type ServingReport, type TensorSignature } from '../../../runtime/contract.ts';
-
-const open: { server: Server; stop: AbortController; done: Promise<void> }[] = [];
-
-afterEach(async () => {
-  for (const { server, stop, done } of open.splice(0)) {
-    stop.abort();
-    await done;
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
+import { polling, type PollingOptions, until } from '../../support/polling.ts';
 
 const pod = (name: string, more: Partial<KubeObject['metadata']> = {}, rest: object = {}): KubeObject => ({
   apiVersion: 'v1',
@@ -44,45 +32,8 @@ const report = (podName: string, model: Partial<ServingReport['model']> = {}): S
   model: { uri: 's3://a/b', phase: 'Loading', ...model },
 });
 
-/** Starts a poller whose pods are all answered by one handler. */
-async function start(
-  pods: KubeObject[],
-  handler: RequestListener,
-  options: { servingMs?: number; timeoutMs?: number } = {},
-) {
-  const asked: string[] = [];
-  const looks: string[] = [];
-  const server = createServer(handler);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const poller = new ReportPoller({
-    fetch: (url, init) => {
-      asked.push(url instanceof Request ? url.url : url.toString());
-      return fetch(`http://127.0.0.1:${port}/report`, init);
-    },
-    now: () => performance.now(),
-    wait: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
-    loadingMs: 40,
-    ...options,
-  });
-  const stop = new AbortController();
-  const store = { get: () => undefined, ownedBy: () => [], list: () => pods };
-  const done = poller.run(
-    () => store,
-    (key) => looks.push(key),
-    stop.signal,
-  );
-  open.push({ server, stop, done });
-  return { poller, asked, looks, stop, done };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error('the condition did not come true in 20 s');
-    await delay(10);
-  }
-}
+const start = (pods: KubeObject[], handler: RequestListener, options: PollingOptions = {}) =>
+  polling(servingReports, pods, handler, options);
 
 describe('the poller', () => {
   test('asks pods of ours at their admin port, keeps what they say, and asks for a look only when it changed', async () => {

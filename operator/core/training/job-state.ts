@@ -1,0 +1,79 @@
+import type { TrainingOutcome, TrainingReport } from '../../../runtime/training-contract.ts';
+import type { TrainingJobStatus } from '../../api/training-job.gen.ts';
+import type { Pod } from '../objects.ts';
+import type { TrainingObserved } from './observed.ts';
+import { isRunning } from './pod-state.ts';
+import { roleState, type RoleState } from './role-state.ts';
+
+/** A job that is not over, as it stands. */
+export interface JobState {
+  suspended: boolean;
+  servers: RoleState;
+  workers: RoleState;
+  /** Server 0. */
+  coordinator: Pod | undefined;
+  /** What server 0 says while its container runs. */
+  report: TrainingReport | undefined;
+  outcome: TrainingOutcome | undefined;
+  /** Gradients are computed, or the result is written. */
+  training: boolean;
+  /** It trained since its pods were last wanted: what keeps it from that now is a restart, not a start. */
+  began: boolean;
+  /** From where failures count against the backoff limit. */
+  backoff: Required<NonNullable<TrainingJobStatus['backoff']>>;
+  /** Failures since then. */
+  failures: number;
+  /** How long the job ran, without the time it was suspended. */
+  activeMs: number;
+}
+
+const tells = ({ succeeded, output }: TrainingOutcome): boolean => !succeeded || output !== undefined;
+
+/** Server 0 alone knows of success; a failure may show in any pod. */
+function outcomeOf(
+  { lastWords, reports }: TrainingObserved,
+  coordinator: Pod | undefined,
+): TrainingOutcome | undefined {
+  const name = coordinator?.metadata.name ?? '';
+  const told = [lastWords.get(name), reports.get(name)?.outcome];
+  return (
+    told.find((outcome) => outcome !== undefined && tells(outcome)) ??
+    [...lastWords.values()].find(({ succeeded }) => !succeeded)
+  );
+}
+
+function activeMsOf(status: TrainingJobStatus | undefined, now: Date): number {
+  const { activeSeconds = 0, activeTime } = status ?? {};
+  const current = activeTime === undefined ? 0 : Math.max(0, now.getTime() - Date.parse(activeTime));
+  return activeSeconds * 1_000 + current;
+}
+
+export function stateOf(observed: TrainingObserved, now: Date): JobState {
+  const { spec, status } = observed.owner;
+  const { suspend: suspended } = spec.runPolicy;
+  const servers = roleState(observed, 'ParameterServer', suspended ? 0 : spec.parameterServers.replicas);
+  const workers = roleState(observed, 'Worker', suspended ? 0 : spec.workers.replicas);
+  const coordinator = [...servers.present.values(), ...servers.extra].find(({ metadata }) =>
+    metadata.name.endsWith('-ps-0'),
+  );
+  const report =
+    coordinator !== undefined && isRunning(coordinator) ? observed.reports.get(coordinator.metadata.name) : undefined;
+  const training = report?.phase === 'Running' || report?.phase === 'Finishing';
+  const before = { step: status?.backoff?.step ?? 0, restarts: status?.backoff?.restarts ?? 0 };
+  const step = Math.max(report?.job?.step ?? 0, before.step);
+  const restarts = servers.status.restarts + workers.status.restarts;
+  const backoff = step > before.step ? { step, restarts } : before;
+  return {
+    suspended,
+    servers,
+    workers,
+    coordinator,
+    report,
+    outcome: outcomeOf(observed, coordinator),
+    training,
+    began: training || status?.phase === 'Running' || status?.phase === 'Restarting',
+    backoff,
+    failures: Math.max(0, restarts - backoff.restarts),
+    activeMs: activeMsOf(status, now),
+  };
+}

@@ -1,0 +1,26 @@
+import type { TrainingOutcome, TrainingReport } from '../../../runtime/training-contract.ts';
+import type { TrainingJob } from '../../api/training-job.gen.ts';
+import type { Refusal } from '../../kube/definition.ts';
+import type { KubeObject } from '../../kube/object.ts';
+import type { RuntimeInputs } from '../inputs.ts';
+import type { Pod } from '../objects.ts';
+
+/** Everything a decision about one TrainingJob is taken on. */
+export interface TrainingObserved {
+  owner: TrainingJob;
+  /** What the owner controls, but for its pods. */
+  children: readonly KubeObject[];
+  /** What the owner controls. */
+  pods: readonly Pod[];
+  /** The pod that was seen last under a name that has none now. Of help only: it is lost when the operator restarts. */
+  lastSeen: ReadonlyMap<string, Pod>;
+  /** By pod name. Not trusted beyond its schema. */
+  reports: ReadonlyMap<string, TrainingReport>;
+  /** How the job ended, in the last words of a container, by pod name. Not trusted beyond its schema. */
+  lastWords: ReadonlyMap<string, TrainingOutcome>;
+  /** What the last attempt was refused. */
+  refusals: readonly Refusal[];
+}
+
+/** What the operator was configured with. */
+export type TrainingInputs = RuntimeInputs;

@@ -1,0 +1,108 @@
+import type { TrainingReport, TrainingRole } from '../../../runtime/training-contract.ts';
+import type { TrainingJobSpec } from '../../api/training-job.gen.ts';
+import { type Check, type Finding, firstFinding } from '../checks.ts';
+import { clip, crashCheck, isReady, type PodWords, startChecks, type UnreadyPod, warning } from '../pod-checks.ts';
+import type { TrainingObserved } from './observed.ts';
+import { hasEnded, isLeaving, lossOf } from './pod-state.ts';
+import { predecessorsOf } from './predecessors.ts';
+import type { RoleState } from './role-state.ts';
+
+interface Subject extends UnreadyPod {
+  report: TrainingReport | undefined;
+}
+
+const wordsOf = (role: 'parameterServers' | 'workers'): PodWords => ({
+  resources: `spec.${role}.resources`,
+  accelerator: `spec.${role}.accelerator`,
+  podTemplate: `spec.${role}.podTemplate`,
+  storage: 'the storage and transport of the spec',
+  runtime: ({ metadata }) => `the container of pod ${metadata.name}`,
+});
+
+/** Faults that say only that others are missing: those others tell more. */
+const waitingReasons: readonly string[] = ['WaitingForServers', 'WaitingForWorkers'];
+
+/** What a pod says is the matter with it. */
+export function faultOf(report: TrainingReport | undefined): Finding | undefined {
+  if (report?.fault === undefined) return undefined;
+  const { reason, message, retrying } = report.fault;
+  const found = warning(reason, clip(message));
+  return retrying ? found : { ...found, terminal: true };
+}
+
+/** What becomes of the pod itself. */
+const stays: Check<Subject> = {
+  name: 'the pod stays',
+  find: ({ pod }) => {
+    if (!isLeaving(pod) && !hasEnded(pod)) return undefined;
+    const { reason, message } = lossOf(pod);
+    return warning(reason, `${message}; it is replaced once it is gone`);
+  },
+};
+
+/** Why a pod that runs is not at work; one that only waits for others has no reason of its own. */
+const workChecks = (words: PodWords): readonly Check<Subject>[] => [
+  {
+    name: 'the pod has no fault of its own',
+    find: ({ report }) => {
+      const fault = faultOf(report);
+      return fault === undefined || waitingReasons.includes(fault.reason) ? undefined : fault;
+    },
+  },
+  crashCheck(words),
+  {
+    name: 'the pod is the first of its name',
+    find: ({ pod, report }) => {
+      const before = predecessorsOf(pod);
+      if (before === undefined || (report !== undefined && report.phase !== 'Preparing')) return undefined;
+      return warning(before.reason, `${before.message}; the pod that replaces it is starting`);
+    },
+  },
+];
+
+interface RoleChecks {
+  start: readonly Check<UnreadyPod>[];
+  work: readonly Check<Subject>[];
+}
+
+const checksFor = (words: PodWords): RoleChecks => ({ start: startChecks(words), work: workChecks(words) });
+
+const checks: Readonly<Record<TrainingRole, RoleChecks>> = {
+  ParameterServer: checksFor(wordsOf('parameterServers')),
+  Worker: checksFor(wordsOf('workers')),
+};
+
+export interface PodFinding extends Finding {
+  /** The pod cannot even start. */
+  blocked: boolean;
+}
+
+function podFinding(role: TrainingRole, subject: Subject): PodFinding | undefined {
+  const { start, work } = checks[role];
+  const staying = stays.find(subject);
+  if (staying !== undefined) return { ...staying, blocked: false };
+  const starting = firstFinding(start, subject);
+  if (starting !== undefined) return { ...starting, blocked: subject.pod.status?.phase === 'Pending' };
+  const working = firstFinding(work, subject);
+  return working === undefined ? undefined : { ...working, blocked: false };
+}
+
+/** The first thing that keeps a pod of this role from its work. */
+export function roleFinding(
+  { role, present, missing }: RoleState,
+  reports: TrainingObserved['reports'],
+  spec: TrainingJobSpec,
+): PodFinding | undefined {
+  const lost = missing.find(({ predecessors }) => predecessors !== undefined)?.predecessors;
+  if (lost !== undefined) {
+    const message = `${lost.message}; the pod that replaces it is about to be created`;
+    return { ...warning(lost.reason, message), blocked: false };
+  }
+  const accelerator = role === 'Worker' ? spec.workers.accelerator?.resource : undefined;
+  for (const pod of present.values()) {
+    if (isReady(pod) && !isLeaving(pod) && !hasEnded(pod)) continue;
+    const finding = podFinding(role, { pod, accelerator, report: reports.get(pod.metadata.name) });
+    if (finding !== undefined) return finding;
+  }
+  return undefined;
+}

@@ -1,0 +1,102 @@
+import type { HistoryPoint, JobProgress, TrainingOutcome } from '../../../runtime/training-contract.ts';
+import type { TrainingJobSpec, TrainingJobStatus } from '../../api/training-job.gen.ts';
+import { scoreOf } from './acceptance.ts';
+import { figure, rfc3339 } from './figures.ts';
+
+type Measured = Pick<
+  TrainingJobStatus,
+  | 'step'
+  | 'epoch'
+  | 'progress'
+  | 'loss'
+  | 'metrics'
+  | 'samplesPerSecond'
+  | 'estimatedCompletionTime'
+  | 'recomputedSteps'
+  | 'checkpointStep'
+  | 'rows'
+  | 'badRows'
+  | 'history'
+>;
+
+/** What the last report said stays when there is none. */
+function remembered(status: TrainingJobStatus): Measured {
+  const { step, epoch, progress, loss, metrics, recomputedSteps, checkpointStep, rows, badRows, history } = status;
+  const known = { step, epoch, progress, loss, metrics, recomputedSteps, checkpointStep, rows, badRows, history };
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+}
+
+const figures = (values: Readonly<Record<string, number>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, figure(value)]));
+
+const percent = ({ step, totalSteps }: JobProgress): string =>
+  `${totalSteps > 0 ? Math.min(100, Math.floor((100 * step) / totalSteps)) : 0}%`;
+
+/** When it will be over; while nothing new is known, what was said before, so that only progress is news. */
+function completionTime(job: JobProgress, status: TrainingJobStatus, now: Date): string | undefined {
+  if (job.remainingSeconds === undefined) return undefined;
+  if (status.step === job.step && status.estimatedCompletionTime !== undefined) return status.estimatedCompletionTime;
+  return rfc3339(new Date(now.getTime() + job.remainingSeconds * 1_000));
+}
+
+/**
+ * Progress as the status has it.
+ *
+ * @param job what server 0 reports; undefined while it does not
+ * @param training whether steps are done now: only then is there a speed
+ */
+export function progressOf(
+  job: JobProgress | undefined,
+  training: boolean,
+  status: TrainingJobStatus,
+  now: Date,
+): Measured {
+  if (job === undefined) return remembered(status);
+  const eta = training ? completionTime(job, status, now) : undefined;
+  const { loss, samplesPerSecond, checkpointStep, rows, badRows } = job;
+  return {
+    ...remembered(status),
+    step: job.step,
+    epoch: job.epoch,
+    progress: percent(job),
+    ...(loss === undefined ? {} : { loss: figure(loss) }),
+    ...(Object.keys(job.validationMetrics).length === 0 ? {} : { metrics: figures(job.validationMetrics) }),
+    ...(samplesPerSecond === undefined || !training ? {} : { samplesPerSecond: figure(samplesPerSecond) }),
+    ...(eta === undefined ? {} : { estimatedCompletionTime: eta }),
+    recomputedSteps: job.recomputedSteps,
+    ...(checkpointStep === undefined ? {} : { checkpointStep }),
+    ...(rows === undefined ? {} : { rows }),
+    ...(badRows === undefined ? {} : { badRows }),
+    ...(job.history.length === 0 ? {} : { history: job.history.map(historyPoint) }),
+  };
+}
+
+function historyPoint({ step, loss, validationLoss }: HistoryPoint): NonNullable<TrainingJobStatus['history']>[number] {
+  return {
+    step,
+    loss: figure(loss),
+    ...(validationLoss === undefined ? {} : { validationLoss: figure(validationLoss) }),
+  };
+}
+
+/** What came of a job that succeeded. */
+export function resultOf(
+  { uri, digest, specHash, dataDigest, steps, testMetrics }: NonNullable<TrainingOutcome['output']>,
+  spec: TrainingJobSpec,
+  before: Measured,
+): Pick<TrainingJobStatus, 'output' | 'score' | 'step' | 'progress'> {
+  const score = scoreOf(spec, testMetrics);
+  return {
+    step: before.step ?? steps,
+    progress: '100%',
+    ...(score === undefined ? {} : { score }),
+    output: {
+      uri,
+      digest,
+      specHash,
+      dataDigest,
+      // Not rounded: what is judged must be what was measured.
+      testMetrics: Object.fromEntries(Object.entries(testMetrics).map(([name, value]) => [name, String(value)])),
+    },
+  };
+}

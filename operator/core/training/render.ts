@@ -1,0 +1,60 @@
+import type { TrainingJobStatus } from '../../api/training-job.gen.ts';
+import { firstFinding } from '../checks.ts';
+import type { Plan, Render } from '../plan.ts';
+import { endingOf } from './ending.ts';
+import { jobConfigMap } from './job-file.ts';
+import { stateOf } from './job-state.ts';
+import { podPlan } from './lifecycle.ts';
+import { networkPolicy } from './network-policy.ts';
+import type { TrainingInputs, TrainingObserved } from './observed.ts';
+import { isOver, over } from './over.ts';
+import { rolePod } from './pod.ts';
+import { service } from './service.ts';
+import { serviceAccount } from './service-account.ts';
+import { specChecks } from './spec-checks.ts';
+import { statusOf } from './status.ts';
+import { refusedBy, verdictOf } from './verdict.ts';
+
+/** The status that ends a job is written before anything else is done about it. */
+const nextLookMs = 1;
+
+/**
+ * What a TrainingJob wants done, from all that is known.
+ *
+ * A job that is over makes nothing any more; a spec that no pod could follow makes nothing at all.
+ */
+export const render: Render<TrainingObserved, TrainingInputs, TrainingJobStatus> = (observed, inputs) => {
+  const { owner, children } = observed;
+  const { spec, status } = owner;
+  const { train } = spec;
+  if (owner.metadata.deletionTimestamp !== undefined) return leaving(observed);
+  if (isOver(status)) return over(observed, inputs);
+  const state = stateOf(observed, inputs.now);
+  const refusal = status?.startTime === undefined ? firstFinding(specChecks, { owner, inputs }) : undefined;
+  if (refusal !== undefined) return { apply: [], remove: [], ...statusOf(observed, state, refusedBy(refusal), inputs) };
+  if (train === undefined) throw new TypeError('a job without spec.train never starts');
+
+  const ending = endingOf(state, spec);
+  const told = statusOf(observed, state, verdictOf(observed, state, ending), inputs);
+  if (ending !== undefined) return { apply: [], remove: [], ...told, requeueAfterMs: nextLookMs };
+
+  const pods = podPlan(state, spec, inputs.now);
+  const shaping = { ...inputs, image: status?.image ?? inputs.image };
+  return {
+    apply: [
+      serviceAccount(owner),
+      jobConfigMap(owner, train, children),
+      networkPolicy(owner, inputs.operatorNamespace),
+      service(owner),
+    ],
+    create: pods.create.map((pod) => rolePod(owner, train, pod, shaping)),
+    remove: pods.remove,
+    ...told,
+    ...(pods.againMs === Infinity ? {} : { requeueAfterMs: pods.againMs }),
+  };
+};
+
+/** Owner references take everything along; whatever would be written now would only race with that. */
+function leaving({ owner }: TrainingObserved): Plan<TrainingJobStatus> {
+  return { apply: [], remove: [], status: owner.status ?? {}, events: [] };
+}
