@@ -66,8 +66,10 @@ export const inputTypes = { FP32: 'FLOAT', INT64: 'INT64', INT32: 'INT32' } as c
   ElementType
 >;
 
+const elementsIn = (tensor: TensorProto): number => tensorShape(tensor).reduce((product, size) => product * size, 1);
+
 function elementsOf(tensor: TensorProto): number[] | undefined {
-  if (tensorShape(tensor).reduce((product, size) => product * size, 1) > constantElements) return undefined;
+  if (elementsIn(tensor) > constantElements) return undefined;
   if (tensor.dataType === elementTypes.FLOAT) return [...readFloats(tensor)];
   if (tensor.dataType === elementTypes.INT64 || tensor.dataType === elementTypes.INT32) return readInts(tensor);
   return undefined;
@@ -86,9 +88,7 @@ function dimensionsOf(some: readonly number[], more: readonly number[]): Dimensi
 /** Names of values that come from small constants and from shapes alone, so that two batches can tell what they are. */
 function staticNames({ nodes, initializers }: SourceModel): Set<string> {
   const known = new Set<string>();
-  for (const { name, dims } of initializers.values()) {
-    if (dims.reduce((product, size) => product * Number(size), 1) <= constantElements) known.add(name);
-  }
+  for (const tensor of initializers.values()) if (elementsIn(tensor) <= constantElements) known.add(tensor.name);
   for (const node of nodes) {
     const isShape = node.opType === 'Shape' || node.opType === 'Size';
     if (isShape || node.input.every((name) => name === '' || known.has(name))) {
@@ -129,10 +129,13 @@ const sessionOptions: Ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 4,
 };
 
-/** The type of every value that a node makes: ONNX Runtime infers those of outputs that declare none. */
+/** The type of every value that a node makes: ONNX Runtime infers those of outputs that declare none. No weights are needed for that. */
 async function elementTypesOf(ort: typeof Ort, source: SourceModel): Promise<Map<string, number>> {
   const names = source.nodes.flatMap(({ output }) => output).filter((name) => name !== '');
-  const session = await load(ort, source, source.nodes, names.map(untyped));
+  const weights = [...source.initializers.values()].filter(
+    (tensor) => tensor.dataType === elementTypes.FLOAT && elementsIn(tensor) > constantElements,
+  );
+  const session = await load(ort, source, source.nodes, names.map(untyped), new Set(weights));
   const types = new Map(
     session.outputMetadata.map(({ name, ...value }) => {
       const type = value.isTensor ? ortTypes[value.type] : undefined;
@@ -143,17 +146,23 @@ async function elementTypesOf(ort: typeof Ort, source: SourceModel): Promise<Map
   return types;
 }
 
+/** @param withheld weights that the session takes as inputs instead */
 async function load(
   ort: typeof Ort,
   source: SourceModel,
   nodes: NodeProto[],
   outputs: ValueInfoProto[],
+  withheld: ReadonlySet<TensorProto> = new Set(),
 ): Promise<Ort.InferenceSession> {
   const { opset, domains } = source;
-  const inputs = source.inputs.map(({ name, dataType, shape }) =>
-    tensorInfo(name, inputTypes[dataType], ['rows', ...shape.slice(1)]),
-  );
-  const model = newModel({ opset, domains, nodes, initializers: [...source.initializers.values()], inputs, outputs });
+  const inputs = [
+    ...source.inputs.map(({ name, dataType, shape }) =>
+      tensorInfo(name, inputTypes[dataType], ['rows', ...shape.slice(1)]),
+    ),
+    ...[...withheld].map((tensor) => tensorInfo(tensor.name, 'FLOAT', tensorShape(tensor))),
+  ];
+  const initializers = [...source.initializers.values()].filter((tensor) => !withheld.has(tensor));
+  const model = newModel({ opset, domains, nodes, initializers, inputs, outputs });
   try {
     return await ort.InferenceSession.create(encodeModel(model), sessionOptions);
   } catch (error) {

@@ -3,7 +3,7 @@ import type { GradientBuilder } from '../gradient-builder.ts';
 import type { Gradients, Operation, Rule } from '../operation.ts';
 import { outputSizes, spatialSizes, transposedPadding, type Windows, windowsOf } from './windows.ts';
 
-/** Below so many channels a product for each element of the kernel is too narrow: all are made in one. */
+/** Products of fewer channels are slow. */
 const narrowChannels = 16;
 
 const productOf = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
@@ -43,9 +43,9 @@ interface Channels {
 }
 
 /**
- * The gradient of the weight of a convolution, [output, input / group, ...kernel]. For each element of the kernel it is a product
- * of the gradient and of the part of the input that this element meets, over all rows and places at once. That was faster
- * than a dilated convolution over exchanged axes and than unfolding the input, at every size that was measured.
+ * The gradient of the weight of a convolution, [output, input / group, ...kernel]: the product of the gradient and of what each
+ * element of the kernel meets, over all rows and places at once. Faster than a dilated convolution over exchanged axes, and than
+ * UnfoldTensor, at every size that was measured.
  *
  * @param input of the convolution
  * @param rows the gradient of its output, as `channelRows` gives it
@@ -57,53 +57,58 @@ function weightGradient(
   windows: Windows,
   channels: Channels,
 ): string {
-  const { kernel } = windows;
   const inner = channels.input / channels.group;
-  const outer = channels.output / channels.group;
-  const multiply = (a: string, b: string, width: number): string => {
-    if (channels.group === 1) return graph.add('Gemm', [a, b], { transB: { int: 1 } });
-    const grouped = (value: string, rowsOfGroup: number): string =>
-      graph.reshape(value, [channels.group, rowsOfGroup, -1]);
-    const product = graph.matmul(grouped(a, outer), grouped(b, width), { transB: true });
-    return graph.reshape(product, [channels.output, width]);
-  };
-  if (isPointwise(windows)) {
-    const product = multiply(rows, channelRows(graph, input, channels.input, windows), inner);
-    return graph.reshape(product, [channels.output, inner, ...kernel]);
-  }
-  const parts = metParts(graph, channelsFirst(graph, input, windows), windows).map((part) =>
-    graph.reshape(part, [channels.input, -1]),
-  );
-  const count = productOf(kernel);
-  if (channels.group > 1 || channels.input >= narrowChannels) {
-    const products = parts.map((part) => graph.reshape(multiply(rows, part, inner), [1, channels.output, inner]));
+  const shape = [channels.output, inner, ...windows.kernel];
+  const elements = productOf(windows.kernel);
+  const parts = metParts(graph, channelsFirst(graph, input, windows), windows);
+  if (isManyProducts(windows, channels)) {
+    const products = parts.map((part) => {
+      const product = graph.add('Gemm', [rows, graph.reshape(part, [inner, -1])], { transB: { int: 1 } });
+      return graph.reshape(product, [1, channels.output, inner]);
+    });
     const stacked = graph.apply('Concat', products, { axis: { int: 0 } });
-    const weight = graph.transpose(stacked, [1, 2, 0]);
-    return graph.reshape(weight, [channels.output, inner, ...kernel]);
+    return graph.reshape(graph.transpose(stacked, [1, 2, 0]), shape);
   }
-  const stacked = multiply(rows, graph.apply('Concat', parts, { axis: { int: 0 } }), count * inner);
-  const weight = graph.transpose(graph.reshape(stacked, [channels.output, count, inner]), [0, 2, 1]);
-  return graph.reshape(weight, [channels.output, inner, ...kernel]);
+  const met = parts.map((part) => graph.reshape(part, [channels.input, 1, -1]));
+  const [first = ''] = met;
+  const matrix = met.length === 1 ? first : graph.apply('Concat', met, { axis: { int: 1 } });
+  if (channels.group === 1) {
+    const product = graph.add('Gemm', [rows, graph.reshape(matrix, [inner * elements, -1])], { transB: { int: 1 } });
+    return graph.reshape(product, shape);
+  }
+  const ofGroups = (value: string, count: number): string => graph.reshape(value, [channels.group, count, -1]);
+  const [left, right] = [ofGroups(rows, channels.output / channels.group), ofGroups(matrix, inner * elements)];
+  return graph.reshape(graph.matmul(left, right, { transB: true }), shape);
+}
+
+/**
+ * One product for each element of the kernel saves copying what they meet into one matrix, and costs a transposition of
+ * the weight. Products of few channels are too narrow to be fast.
+ */
+function isManyProducts({ kernel, output }: Windows, { input, output: outputs, group }: Channels): boolean {
+  return productOf(kernel) > 1 && group === 1 && input >= narrowChannels && productOf(output) > outputs;
 }
 
 /** For each element of the kernel, in row-major order, what it meets at all places of the window. */
-function metParts(graph: GradientBuilder, input: string, windows: Windows): string[] {
-  const { kernel, strides, dilations, padsBefore, padsAfter, output } = windows;
+function metParts(graph: GradientBuilder, value: string, windows: Windows): string[] {
+  const { kernel, strides, dilations, padsBefore, padsAfter, input, output } = windows;
   const axes = kernel.map((_, axis) => axis + 2);
   const pads = [...padsBefore, ...padsAfter];
   const padded = pads.every((pad) => pad === 0)
-    ? input
-    : graph.add('Pad', [input, graph.ints(pads), '', graph.ints(axes)]);
+    ? value
+    : graph.add('Pad', [value, graph.ints(pads), '', graph.ints(axes)]);
   // The last axis is cut first: what is then cut from the result along the others is copied in long runs.
   let parts = [padded];
   for (const axis of [...axes].reverse()) {
     const place = axis - 2;
     const [stride, places] = [strides[place] ?? 1, output[place] ?? 1];
+    const size = (input[place] ?? 1) + (padsBefore[place] ?? 0) + (padsAfter[place] ?? 0);
+    if (kernel[place] === 1 && stride === 1 && places === size) continue;
     const starts = Array.from({ length: kernel[place] ?? 1 }, (_, index) => index * (dilations[place] ?? 1));
     const cut = (value: string, start: number): string =>
       graph.add('Slice', [
         value,
-        ...[[start], [start + (places - 1) * stride + 1], [axis], [stride]].map((bound) => graph.ints(bound)),
+        ...[start, start + (places - 1) * stride + 1, axis, stride].map((bound) => graph.ints([bound])),
       ]);
     parts = starts.flatMap((start) => parts.map((part) => cut(part, start)));
   }

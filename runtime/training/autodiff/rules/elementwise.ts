@@ -72,6 +72,7 @@ export const gateRules: Readonly<Record<string, Rule>> = {
       throw operation.refusal('leaves float32 on the way to the loss', 'export the model in float32');
     },
   },
+  CastLike: { settings: [1], gradients: (_, gradient) => [gradient] },
   Floor: { stops: true },
   Ceil: { stops: true },
   Round: { stops: true },

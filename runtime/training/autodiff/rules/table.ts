@@ -36,6 +36,9 @@ const rules: ReadonlyMap<string, Rule> = new Map(
   }),
 );
 
+/** Names of all operators that gradients flow through, or stop at because their output is flat. */
+export const differentiableOperators: readonly string[] = [...rules.keys()].sort();
+
 /** Undefined where the operator has no gradient. */
 export const ruleOf = ({ domain, opType }: NodeProto): Rule | undefined =>
   domain === '' || domain === 'ai.onnx' ? rules.get(opType) : undefined;

@@ -43,6 +43,7 @@ export const elementwiseCases: GradientCase[] = [
   gradientCase('Clip', [rows([6]), scalar(-0.3), scalar(0.4)]),
   gradientCase('Clip', [weight([7]), scalar(-0.1)]),
   gradientCase('Cast', [rows([4])], { attributes: { to: { int: 1 } } }),
+  gradientCase('CastLike', [rows([4]), scalar(1)]),
   gradientCase('Where', [bools([5], [1, 0, 0, 1, 0]), rows([5]), rows([5])]),
   gradientCase('Where', [bools([2, 1], [1, 0]), weight([3]), weight([2, 3])]),
   gradientCase('Where', [bools([2, 3], [1, 0, 0, 1, 1, 0]), weight([2, 1]), weight([3])]),
