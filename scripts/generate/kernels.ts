@@ -1,5 +1,14 @@
-import { createMemoryStream, main as compile } from 'assemblyscript/asc';
 import { join } from 'node:path';
+
+/** What is used of the compiler. Its own types declare AssemblyScript's `Array` and the like for every file that is checked with them. */
+interface Compiler {
+  main: (
+    args: string[],
+    options: { stderr: object; writeFile: (file: string, content: Uint8Array | string) => void },
+  ) => Promise<{ error: Error | null }>;
+  createMemoryStream: () => { toString: () => string };
+}
+const { createMemoryStream, main: compile } = (await import(['assemblyscript', 'asc'].join('/'))) as Compiler;
 
 /**
  * A TypeScript module that holds the AssemblyScript source FOLDER/NAME.ts as WebAssembly. The memory is imported; SIMD is fixed-width
