@@ -36,7 +36,7 @@ export function shownPath(path: string): string {
   return short.startsWith('..') ? path : short;
 }
 
-/** The loss curve that the status holds. */
+/** The loss curve that the status holds: few points, and perhaps not the last ones. */
 export const curveOf = ({ status }: TrainingJob): CurvePoint[] =>
   (status?.history ?? []).map(({ step, loss, validationLoss }) => ({
     step,
@@ -44,18 +44,20 @@ export const curveOf = ({ status }: TrainingJob): CurvePoint[] =>
     ...(validationLoss === undefined ? {} : { validationLoss: Number(validationLoss) }),
   }));
 
+/** Where on this machine the model of a job lies; undefined where it has none, or keeps it elsewhere. */
+export function modelFolder({ status }: TrainingJob, volumes: string): string | undefined {
+  const path = laptopPath(status?.output?.uri ?? '', volumes);
+  return isAbsolute(path) ? path : undefined;
+}
+
 /** What came of a job: its figures on the test split, whether it is accepted, and where the model lies. */
 export function outcomeLines({ spec, status }: TrainingJob, volumes: string): string[] {
-  const { output } = status ?? {};
+  const { output, conditions = [] } = status ?? {};
   const figures = Object.entries(output?.testMetrics ?? {}).map(([name, value]) => `${name} ${figure(Number(value))}`);
-  const { metric = '', atLeast, atMost } = spec.acceptance ?? {};
-  const wanted = atLeast === undefined ? `at most ${atMost ?? ''}` : `at least ${atLeast}`;
-  const verdict =
-    spec.acceptance === undefined || output?.accepted === undefined
-      ? ''
-      : `; ${output.accepted ? 'accepted' : 'refused'}: ${metric} is to be ${wanted}`;
+  const verdict = spec.acceptance && conditions.find(({ type }) => type === 'Accepted');
   return [
-    ...(figures.length === 0 ? [] : [`on the test split: ${figures.join(', ')}${verdict}`]),
+    ...(figures.length === 0 ? [] : [`on the test split: ${figures.join(', ')}`]),
+    ...(verdict === undefined ? [] : [`${verdict.status === 'True' ? 'accepted' : 'refused'}: ${verdict.message}`]),
     ...(output?.uri === undefined ? [] : [`model: ${shownPath(laptopPath(output.uri, volumes))}`]),
   ];
 }

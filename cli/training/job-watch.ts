@@ -4,7 +4,8 @@ import { trainingJobKind } from '../../operator/controllers/kinds.ts';
 import type { TrainingJob } from '../../operator/api/training-job.gen.ts';
 import type { LocalCluster } from '../local/cluster.ts';
 import type { Terminal } from '../terminal.ts';
-import { curveOf, isGood, isOver, outcomeLines, shownPath, standing } from './job-lines.ts';
+import { curveOf, isGood, isOver, modelFolder, outcomeLines, shownPath, standing } from './job-lines.ts';
+import { readHistory } from './history-file.ts';
 import { followReports, type JobReport } from './job-reports.ts';
 import { lossCurve } from './loss-curve.ts';
 import { progressBar, progressWords } from './progress.ts';
@@ -95,8 +96,10 @@ export class JobWatch {
 
   async #finish(job: TrainingJob): Promise<void> {
     const { folder } = this.#terminal;
-    for (const line of outcomeLines(job, join(folder, 'volumes'))) this.#say(job, line);
-    const history = curveOf(job);
+    const volumes = join(folder, 'volumes');
+    for (const line of outcomeLines(job, volumes)) this.#say(job, line);
+    const model = modelFolder(job, volumes);
+    const history = (model === undefined ? undefined : await readHistory(model)) ?? curveOf(job);
     if (history.length === 0) return;
     const { name, namespace = 'default' } = job.metadata;
     const path = join(folder, 'curves', `${namespace === 'default' ? '' : `${namespace}-`}${name}.svg`);

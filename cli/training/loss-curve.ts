@@ -1,8 +1,9 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 
+/** What was measured after so many steps. */
 export interface CurvePoint {
   step: number;
-  loss: number;
+  loss?: number;
   validationLoss?: number;
 }
 
@@ -82,7 +83,7 @@ function legend(entries: { name: string; colour: string }[]): string {
  */
 export function lossCurve(title: string, history: readonly CurvePoint[]): string {
   const finite = (value: number | undefined): value is number => value !== undefined && Number.isFinite(value);
-  const training = history.flatMap(({ step, loss }) => (finite(loss) ? [{ step, value: loss }] : []));
+  const training = history.flatMap(({ step, loss: value }) => (finite(value) ? [{ step, value }] : []));
   const validation = history.flatMap(({ step, validationLoss: value }) => (finite(value) ? [{ step, value }] : []));
   const all = [...training, ...validation];
   const values = all.length === 0 ? [0, 1] : all.map(({ value }) => value);

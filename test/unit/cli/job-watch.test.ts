@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { crdAdmission } from '../../../cli/local/admission.ts';
 import { LocalCluster } from '../../../cli/local/cluster.ts';
+import { readHistory } from '../../../cli/training/history-file.ts';
 import { laptopPath, shownPath } from '../../../cli/training/job-lines.ts';
 import { JobWatch } from '../../../cli/training/job-watch.ts';
 import type { KubeObject, ObjectRef } from '../../../operator/kube/object.ts';
@@ -35,12 +36,16 @@ const condition = (type: string, status: string, message: string) => ({
 });
 const complete = (accepted: boolean) => ({
   phase: 'Succeeded',
-  conditions: [condition('Running', 'False', 'It is over.'), condition('Complete', 'True', 'The model is trained.')],
+  conditions: [
+    condition('Running', 'False', 'It is over.'),
+    condition('Complete', 'True', 'The model is trained.'),
+    condition('Accepted', accepted ? 'True' : 'False', accepted ? 'It is good.' : 'It is bad.'),
+  ],
   history: [
     { step: 10, loss: '1.5' },
     { step: 20, loss: '0.5', validationLoss: '0.6' },
   ],
-  output: { uri: 'pvc://models/digits/v1/', accepted, testMetrics: { loss: '0.12345678', accuracy: '0.975' } },
+  output: { uri: 'pvc://models/digits/v1/model', accepted, testMetrics: { loss: '0.12345678', accuracy: '0.975' } },
 });
 
 let folder: string;
@@ -78,21 +83,37 @@ describe('watching jobs', () => {
     expect(terminal.printed).toEqual([
       'digits training | Running: All pods are at work.',
       'digits training | Succeeded: The model is trained.',
-      'digits training | on the test split: loss 0.1235, accuracy 0.975; accepted: accuracy is to be at least 0.95',
-      `digits training | model: ${join(folder, 'volumes', 'models', 'digits', 'v1')}/`,
+      'digits training | on the test split: loss 0.1235, accuracy 0.975',
+      'digits training | accepted: It is good.',
+      `digits training | model: ${join(folder, 'volumes', 'models', 'digits', 'v1', 'model')}`,
       `digits training | loss curve: ${join(folder, 'curves', 'digits.svg')}`,
     ]);
     expect(await readFile(join(folder, 'curves', 'digits.svg'), 'utf8')).toContain('digits: loss');
     expect([watch.allOver, watch.allGood]).toEqual([true, true]);
   });
 
+  test('draws the whole curve where the job left it on this machine, in means of neighbouring steps', async () => {
+    const version = join(folder, 'volumes', 'models', 'digits', 'v1');
+    await mkdir(version, { recursive: true });
+    const rows = Array.from(
+      { length: 1_000 },
+      (_, index) => `${index + 1},${1 - index / 1_000},${index === 499 ? 0.7 : ''}`,
+    );
+    await writeFile(join(version, 'history.csv'), `step,loss,validationLoss\n${rows.join('\n')}\n`);
+    expect(await readHistory(join(version, 'model'))).toHaveLength(144);
+    cluster.add(job('digits'));
+    cluster.writeStatus(refOf('digits'), complete(true));
+    await untilOver(1);
+    const svg = await readFile(join(folder, 'curves', 'digits.svg'), 'utf8');
+    expect(svg).toContain('1,000');
+    expect(svg.match(/<circle/g)).toHaveLength(1);
+  });
+
   test('is not content with a model that is refused', async () => {
     cluster.add(job('digits', { acceptance: { metric: 'loss', atMost: 0.1 } }));
     cluster.writeStatus(refOf('digits'), complete(false));
     await untilOver(1);
-    expect(terminal.printed).toContain(
-      'digits training | on the test split: loss 0.1235, accuracy 0.975; refused: loss is to be at most 0.1',
-    );
+    expect(terminal.printed).toContain('digits training | refused: It is bad.');
     expect([watch.allOver, watch.allGood]).toEqual([true, false]);
   });
 

@@ -56,7 +56,7 @@ describe('the loss curve', () => {
   });
 
   test('leaves out a validation loss that was never measured, and losses that are no numbers', () => {
-    const points = falling(2.3, 0.4).map(({ step, loss }) => ({ step, loss }));
+    const points = falling(2.3, 0.4).map(({ step, loss = 0 }) => ({ step, loss }));
     const svg = lossCurve('digits: loss', [{ step: 1, loss: NaN }, ...points, { step: 9_999, loss: Infinity }]);
     expect(texts(svg)).not.toContain('validation');
     expect(lines(svg).map(({ length }) => length)).toEqual([20]);
