@@ -20,7 +20,7 @@ export interface TrainedVersion {
 }
 
 /** The versions of all that computed the model; `platform` is the operating system and the processor, such as `linux-x64`. */
-interface Software {
+export interface Software {
   modelyard: string;
   onnxruntime: string;
   node: string;
@@ -45,7 +45,7 @@ export interface VersionManifest {
   files: { path: string; bytes: number; sha256: string }[];
 }
 
-const modelFolder = 'model';
+export const modelFolder = 'model';
 
 export interface VersionFiles {
   manifest: VersionManifest;

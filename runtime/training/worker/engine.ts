@@ -83,10 +83,15 @@ export class Engine {
     this.#spares.push(values);
   }
 
+  /** Rejects all tasks that have not begun. */
+  drop(): void {
+    for (const job of this.#queue.splice(0)) job.reject(new Error('the task was dropped'));
+  }
+
   /** Drops what has not begun, waits for the runs under way, and ends the threads. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const job of this.#queue.splice(0)) job.reject(new Error('the engine was closed'));
+    this.drop();
     await Promise.all(
       this.#threads.map(async ({ worker, job }) => {
         if (job) await new Promise<void>((resolve) => worker.once('message', () => resolve()));

@@ -197,7 +197,7 @@ describe('the engine', () => {
     const round = roundOf(graph, { leaves: 2, count: 2_000, width: 784 });
     const running = contributionOf({ level: 0, index: 0 }, 0, round, engine);
     const waiting = contributionOf({ level: 0, index: 1 }, 0, round, engine);
-    const refused = expect(waiting).rejects.toThrow('closed');
+    const refused = expect(waiting).rejects.toThrow('dropped');
     await new Promise((resolve) => setImmediate(resolve));
     expect(engine.isRunning).toBe(true);
     await engine.close();

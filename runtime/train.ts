@@ -1,0 +1,3 @@
+import { runTraining } from './training/process-run.ts';
+
+await runTraining(process, () => undefined);

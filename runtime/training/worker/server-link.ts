@@ -1,0 +1,195 @@
+import { fromServer, type FromServer, type ToServer } from '../messages.ts';
+import type { TreeNode } from '../sum-tree.ts';
+import type { Connection, Receiver, Reception } from '../transport/connection.ts';
+import type { Link } from '../transport/link.ts';
+
+/** How a pull ended: with all of it, with the word that the version is not there, or with the generation. */
+export type PullEnd = 'Here' | 'Gone' | 'Dropped';
+
+/** Where the parts of a pull go. Each is asked for when it arrives; undefined: it is of no use. */
+export interface PullTarget {
+  vector(vector: number): Reception | undefined;
+  coordinator(lossesFrom: number, losses: number, payloadBytes: number): Reception | undefined;
+  isComplete(): boolean;
+}
+
+export interface PullRequest {
+  version: number;
+  slots: boolean;
+  /** How many losses are known, where the coordinator's state is wanted too. */
+  losses: number | undefined;
+}
+
+/** A request under way. */
+interface Ask<End> {
+  say(connection: Connection<ToServer>): void;
+  ended: Promise<End>;
+  end(end: End): void;
+}
+
+/** Keeps a data connection to one incarnation of a server. */
+export type Connect = (
+  incarnation: number,
+  open: (connection: Connection<ToServer>) => Receiver<FromServer>,
+) => Pick<Link, 'close'>;
+
+/**
+ * What a worker asks of one server. A request that was not answered is said again on the next connection. All of a generation end
+ * with it.
+ */
+export class ServerLink {
+  readonly #connect: Connect;
+  readonly #pulls = new Map<number, Ask<PullEnd> & { target: PullTarget }>();
+  readonly #others = new Map<string, Ask<boolean>>();
+  #generation = 0;
+  #incarnation: number | undefined;
+  #link: Pick<Link, 'close'> | undefined;
+  #connection: Connection<ToServer> | undefined;
+
+  constructor(connect: Connect) {
+    this.#connect = connect;
+  }
+
+  /** Ends all requests of the generation before. */
+  begin(generation: number): void {
+    this.#generation = generation;
+    for (const ask of this.#pulls.values()) ask.end('Dropped');
+    for (const ask of this.#others.values()) ask.end(false);
+    this.#pulls.clear();
+    this.#others.clear();
+  }
+
+  /** Talks to that incarnation from now on. */
+  use(incarnation: number): void {
+    if (incarnation === this.#incarnation) return;
+    this.close();
+    this.#incarnation = incarnation;
+    this.#link = this.#connect(incarnation, (connection) => this.#open(connection));
+  }
+
+  close(): void {
+    this.#link?.close();
+    this.#link = undefined;
+    this.#incarnation = undefined;
+  }
+
+  /** A pull of a version that is under way is widened: the target is the one that it began with. */
+  pull(request: PullRequest, target: PullTarget): Promise<PullEnd> {
+    const { version } = request;
+    const generation = this.#generation;
+    const say = (connection: Connection<ToServer>): void => {
+      const { losses, slots } = request;
+      void connection.send({
+        type: 'pull',
+        generation,
+        version,
+        slots,
+        ...(losses === undefined ? {} : { losses }),
+      });
+    };
+    const known = this.#pulls.get(version);
+    if (known) known.say = say;
+    const ask = known ?? { ...newAsk<PullEnd>(say), target };
+    this.#pulls.set(version, ask);
+    if (this.#connection) say(this.#connection);
+    return ask.ended;
+  }
+
+  /** Ends a pull that waits, if one does. */
+  giveUp(version: number): void {
+    this.#endPull(version, 'Gone');
+  }
+
+  /** Resolves with whether the server has it: false where the generation ended. The values must stay as they are until then. */
+  push(step: number, node: TreeNode, loss: number, values: Float32Array): Promise<boolean> {
+    const generation = this.#generation;
+    return this.#ask(pushKey(step, node), (connection) => {
+      const finite = Number.isFinite(loss) ? loss : null;
+      void connection.send({ type: 'push', generation, step, node, loss: finite }, values);
+    });
+  }
+
+  /** Like `push`, for the vectors of a version. */
+  fill(version: number, vectors: readonly Float32Array[]): Promise<boolean> {
+    const generation = this.#generation;
+    return this.#ask(fillKey(version), (connection) =>
+      vectors.forEach((values, vector) => {
+        const last = vector === vectors.length - 1;
+        void connection.send({ type: 'fill', generation, version, vector, last }, values);
+      }),
+    );
+  }
+
+  #ask(key: string, say: Ask<boolean>['say']): Promise<boolean> {
+    const ask = newAsk<boolean>(say);
+    this.#others.set(key, ask);
+    if (this.#connection) say(this.#connection);
+    return ask.ended;
+  }
+
+  #open(connection: Connection<ToServer>): Receiver<FromServer> {
+    this.#connection = connection;
+    for (const ask of this.#pulls.values()) ask.say(connection);
+    for (const ask of this.#others.values()) ask.say(connection);
+    return {
+      schema: fromServer,
+      message: (message, payloadBytes) =>
+        message.generation === this.#generation ? this.#take(message, payloadBytes) : undefined,
+      closed: () => {
+        if (this.#connection === connection) this.#connection = undefined;
+      },
+    };
+  }
+
+  #take(message: FromServer, payloadBytes: number): Reception | undefined {
+    switch (message.type) {
+      case 'parameters':
+        return this.#receive(message.version, (target) => target.vector(message.vector));
+      case 'coordinator':
+        return this.#receive(message.version, (target) =>
+          target.coordinator(message.lossesFrom, message.losses, payloadBytes),
+        );
+      case 'gone':
+        this.#endPull(message.version, 'Gone');
+        return undefined;
+      case 'pushed':
+        this.#end(pushKey(message.step, message.node));
+        return undefined;
+      case 'filled':
+        this.#end(fillKey(message.version));
+        return undefined;
+    }
+  }
+
+  #receive(version: number, receptionOf: (target: PullTarget) => Reception | undefined): Reception | undefined {
+    const ask = this.#pulls.get(version);
+    const reception = ask && receptionOf(ask.target);
+    if (!reception) return undefined;
+    return {
+      into: reception.into,
+      lost: () => reception.lost(),
+      done: () => {
+        reception.done();
+        if (ask.target.isComplete() && this.#pulls.get(version) === ask) this.#endPull(version, 'Here');
+      },
+    };
+  }
+
+  #endPull(version: number, end: PullEnd): void {
+    this.#pulls.get(version)?.end(end);
+    this.#pulls.delete(version);
+  }
+
+  #end(key: string): void {
+    this.#others.get(key)?.end(true);
+    this.#others.delete(key);
+  }
+}
+
+const pushKey = (step: number, { level, index }: TreeNode): string => `push ${step}/${level}/${index}`;
+const fillKey = (version: number): string => `fill ${version}`;
+
+function newAsk<End>(say: Ask<End>['say']): Ask<End> {
+  const { promise, resolve } = Promise.withResolvers<End>();
+  return { say, ended: promise, end: resolve };
+}

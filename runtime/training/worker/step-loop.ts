@@ -1,0 +1,161 @@
+import type { Slice } from '../layout.ts';
+import type { Assignment } from '../messages.ts';
+import { listOf, rangesOf } from '../ranges.ts';
+import type { Reached } from '../server/fault-points.ts';
+import { coverOf, leavesOf, type TreeNode } from '../sum-tree.ts';
+import type { Contribution } from './engine-messages.ts';
+import type { Engine } from './engine.ts';
+import type { WorkerFaultPoint } from './fault-points.ts';
+import { contributionOf, pieceLevel, type Round } from './gradient-round.ts';
+import type { Claim, HeldVersions } from './held-versions.ts';
+import type { RowSource } from './row-source.ts';
+import type { ServerLink } from './server-link.ts';
+
+export interface StepLoopOptions {
+  engine: Pick<Engine, 'threads' | 'gradient' | 'add' | 'recycle'>;
+  held: Pick<HeldVersions, 'claim' | 'mirrored'>;
+  rows: Pick<RowSource, 'rowWeightOf' | 'rowsOf' | 'expect'>;
+  links: readonly Pick<ServerLink, 'push'>[];
+  /** Of each server. */
+  slices: readonly Slice[];
+  gradientShards: number;
+  seed: number;
+  reached: Reached<WorkerFaultPoint>;
+  /** So many leaves of a step are computed and with all servers. */
+  pushed: (step: number, leaves: number) => void;
+  failed: (error: unknown) => void;
+}
+
+interface HeldClaim extends Claim {
+  isHere: boolean;
+}
+
+/** What is left to do in a step. */
+interface Work {
+  step: number;
+  leaves: number[];
+}
+
+/** Computes what a worker is assigned, step after step, until the generation ends. */
+export class StepLoop {
+  readonly #options: StepLoopOptions;
+  readonly #claims = new Map<number, HeldClaim>();
+  /** Leaves that are computed or being computed, by step. */
+  readonly #begun = new Map<number, Set<number>>();
+  #assignments: readonly Assignment[] = [];
+  /** Steps before it are over. */
+  #first = 0;
+  #hasEnded = false;
+
+  constructor(options: StepLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Replaces all that was assigned before. */
+  follow(assignments: readonly Assignment[]): void {
+    this.#assignments = assignments;
+    this.#advance();
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    for (const claim of this.#claims.values()) claim.release();
+    this.#claims.clear();
+  }
+
+  /** Begins what can be done with the versions at hand, and asks for the next one at once: it is sent as soon as it is made. */
+  #advance(): void {
+    while (!this.#hasEnded) {
+      const work = this.#nextWork();
+      if (!work) return;
+      const claim = this.#claims.get(work.step);
+      if (!claim) this.#pull(work.step);
+      if (!claim?.isHere) return;
+      this.#begin(work);
+    }
+  }
+
+  #nextWork(): Work | undefined {
+    for (const { from, until, leaves: ranges } of this.#assignments) {
+      for (let step = Math.max(from, this.#first); step < until; step++) {
+        const begun = this.#begun.get(step);
+        const leaves = listOf(ranges).filter((leaf) => !begun?.has(leaf));
+        if (leaves.length > 0 || !this.#claims.get(step)?.isHere) return { step, leaves };
+      }
+    }
+    return undefined;
+  }
+
+  #pull(version: number): void {
+    const claim: HeldClaim = { ...this.#options.held.claim(version), isHere: false };
+    this.#claims.set(version, claim);
+    void claim.ended.then((how) => {
+      if (this.#hasEnded || how === 'Dropped') return;
+      claim.isHere = how === 'Here';
+      this.#passTo(claim.isHere ? version : version + 1);
+      this.#advance();
+    });
+  }
+
+  /** Whoever has a version knows that all steps before it are over. */
+  #passTo(step: number): void {
+    this.#first = Math.max(this.#first, step);
+    for (const [version, claim] of this.#claims) {
+      if (version >= this.#first) continue;
+      claim.release();
+      this.#claims.delete(version);
+    }
+    for (const begun of this.#begun.keys()) if (begun < this.#first) this.#begun.delete(begun);
+  }
+
+  #begin({ step, leaves }: Work): void {
+    const { engine, held, rows, gradientShards, seed, failed } = this.#options;
+    this.#begun.set(step, new Set([...(this.#begun.get(step) ?? []), ...leaves]));
+    const { parameters, release } = held.claim(step);
+    const round: Round = {
+      parameters,
+      step,
+      seed,
+      rowWeight: rows.rowWeightOf(step),
+      leaves: gradientShards,
+      rowsOf: (leaf) => rows.rowsOf(step, leaf),
+    };
+    const level = pieceLevel(leaves.length, engine.threads);
+    const nodes = rangesOf(leaves).flatMap(({ from, to }) => coverOf(from, to, gradientShards));
+    const computed = nodes.map((node) => ({ node, contribution: contributionOf(node, level, round, engine) }));
+    void Promise.allSettled(computed.map(({ contribution }) => contribution)).then(release);
+    for (const { node, contribution } of computed) {
+      this.#deliver(step, node, contribution).catch((error: unknown) => this.#hasEnded || failed(error));
+    }
+    rows.expect(step + 1, this.#leavesOf(step + 1));
+  }
+
+  async #deliver(step: number, node: TreeNode, computed: Promise<Contribution>): Promise<void> {
+    const { engine, held, links, slices, gradientShards, reached, pushed } = this.#options;
+    const contribution = await computed;
+    // A server that pushes are sent to is one whose mirror has the version that they are for.
+    await held.mirrored(step);
+    if (this.#hasEnded) {
+      engine.recycle(contribution);
+      return;
+    }
+    await reached('WorkerBeforePush', step);
+    const { loss, values } = contribution;
+    const acknowledged = await Promise.all(
+      links.map((link, server) =>
+        link.push(step, node, loss, values.subarray(slices[server]?.from, slices[server]?.to)),
+      ),
+    );
+    // Where a push was dropped, its memory may still be on its way out.
+    if (!acknowledged.every(Boolean)) return;
+    engine.recycle(contribution);
+    await reached('WorkerAfterPush', step);
+    const { from, to } = leavesOf(node, gradientShards);
+    pushed(step, to - from);
+  }
+
+  #leavesOf(step: number): number[] {
+    const { leaves = [] } = this.#assignments.find(({ from, until }) => from <= step && step < until) ?? {};
+    return listOf(leaves);
+  }
+}

@@ -1,0 +1,127 @@
+import type { Slice } from '../layout.ts';
+import { bytesOf, TransportError, type Reception } from '../transport/connection.ts';
+import type { SharedParameters } from './engine-messages.ts';
+
+/** One vector of a server's slice. `Kept` is from an older generation: good to fill a server with, but not pulled. */
+interface Part {
+  values: Float32Array;
+  state: 'Absent' | 'Kept' | 'Here';
+}
+
+/** Memory for one version at a time: the weights of all servers, and the optimizer's slots of those that are mirrored. */
+export class VersionBuffer {
+  readonly #values: Float32Array<SharedArrayBuffer>;
+  /** Of each server, by the number of the vector: 0 are the weights. */
+  readonly #parts: Part[][];
+  readonly #slots: number;
+  #id = 0;
+  /** Of what is in it. */
+  #version = 0;
+  /** Of what is to come into it. */
+  #expected = 0;
+  #generation = 0;
+  #users = 0;
+  #receiving = 0;
+
+  /** @param slots vectors of the optimizer beside the weights */
+  constructor(slices: readonly Slice[], slots: number) {
+    const total = slices.at(-1)?.to ?? 0;
+    this.#values = new Float32Array(new SharedArrayBuffer(total * Float32Array.BYTES_PER_ELEMENT));
+    this.#parts = slices.map(({ from, to }) => [{ values: this.#values.subarray(from, to), state: 'Absent' }]);
+    this.#slots = slots;
+  }
+
+  /** Of what is in it; what was there stays until the first part of another version comes. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** In which it was asked for; 0: none that could still bring anything. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Whether nobody reads it and nothing is being written to it. */
+  get isFree(): boolean {
+    return this.#users === 0 && this.#receiving === 0;
+  }
+
+  /** Whether the weights of all servers came since `begin`. */
+  get isPulled(): boolean {
+    return this.#version === this.#expected && this.#parts.every(([weights]) => weights?.state === 'Here');
+  }
+
+  /** Whether any part of the version is there. */
+  get isBegun(): boolean {
+    return this.#parts.some((parts) => parts.some(({ state }) => state !== 'Absent'));
+  }
+
+  /** This version is to come into it. It must be free. @param id of this content alone */
+  begin(version: number, generation: number, id: number): void {
+    for (const part of this.#parts.flat()) if (part.state === 'Here') part.state = 'Kept';
+    this.#expected = version;
+    this.#generation = generation;
+    this.#id = id;
+  }
+
+  /** Nothing is to come any more. */
+  abandon(): void {
+    this.#generation = 0;
+  }
+
+  /** The weights, which stay as they are until `release` is called, once. */
+  use(): { parameters: SharedParameters; release: () => void } {
+    this.#users += 1;
+    return { parameters: { values: this.#values, id: this.#id }, release: () => (this.#users -= 1) };
+  }
+
+  /** All vectors of a server's slice; undefined where one is missing. */
+  vectorsOf(server: number): Float32Array[] | undefined {
+    const parts = this.#parts[server] ?? [];
+    const isWhole = parts.length === 1 + this.#slots && parts.every(({ state }) => state !== 'Absent');
+    return isWhole ? parts.map(({ values }) => values) : undefined;
+  }
+
+  /** Makes room for the slots of these servers, and drops those of others. */
+  mirror(servers: ReadonlySet<number>): void {
+    this.#parts.forEach((parts, server) => {
+      const [weights] = parts;
+      const length = servers.has(server) ? this.#slots : 0;
+      if (!weights || parts.length === 1 + length) return;
+      const slots = Array.from({ length }, (): Part => ({
+        values: new Float32Array(weights.values.length),
+        state: 'Absent',
+      }));
+      this.#parts[server] = [weights, ...slots];
+    });
+  }
+
+  /** Whether all of a server's slice that there is room for came since `begin`. */
+  isComplete(server: number): boolean {
+    const parts = this.#version === this.#expected ? this.#parts[server] : undefined;
+    return parts?.every(({ state }) => state === 'Here') ?? false;
+  }
+
+  /** Where a vector of a server's slice goes; undefined where it is of no use. @param arrived called once it is there */
+  receive(server: number, vector: number, arrived: () => void): Reception | undefined {
+    const part = this.#parts[server]?.[vector];
+    if (!part && vector > this.#slots) throw new TransportError('Protocol', `there is no vector ${vector} of a slice`);
+    if (this.#version !== this.#expected) {
+      for (const old of this.#parts.flat()) old.state = 'Absent';
+      this.#version = this.#expected;
+    }
+    if (!part || part.state === 'Here') return undefined;
+    part.state = 'Absent';
+    this.#receiving += 1;
+    const generation = this.#generation;
+    return {
+      into: bytesOf(part.values),
+      lost: () => (this.#receiving -= 1),
+      done: () => {
+        this.#receiving -= 1;
+        part.state = this.#generation === generation ? 'Here' : 'Kept';
+        arrived();
+      },
+    };
+  }
+}
