@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
 import { readConfig } from '../../operator/config.ts';
-import { servingKinds } from '../../operator/controllers/kinds.ts';
+import { podKind, servingKinds, trainingJobKind, trainingKinds } from '../../operator/controllers/kinds.ts';
 import { chart, helmFor, type Helm } from './helm.ts';
 
 interface Rule {
@@ -67,17 +67,28 @@ describe('the chart', () => {
     },
   );
 
-  test('lets the operator write the kinds it makes, and only those', async () => {
+  test('lets the operator remove the kinds it makes and jobs whose time is up, and only those', async () => {
     const rules =
       ofKind(await render(), 'ClusterRole').find(({ metadata }) => metadata.name === 'modelyard')?.rules ?? [];
     const written = rules.flatMap(({ apiGroups, resources, verbs }) =>
       verbs.includes('delete') ? resources.map((resource) => `${apiGroups.join()}/${resource}`) : [],
     );
-    const owned = servingKinds.map(({ apiVersion, plural }) => {
+    const owned = [...servingKinds, ...trainingKinds, podKind, trainingJobKind].map(({ apiVersion, plural }) => {
       const [group = '', version] = apiVersion.split('/');
       return version === undefined ? `/${plural}` : `${group}/${plural}`;
     });
-    expect(written.sort()).toEqual(owned.sort());
+    expect(written.sort()).toEqual([...new Set(owned)].sort());
+  });
+
+  test('lets the operator change nothing of a model or a job but its status', async () => {
+    const rules =
+      ofKind(await render(), 'ClusterRole').find(({ metadata }) => metadata.name === 'modelyard')?.rules ?? [];
+    const verbs = (resource: string) =>
+      rules.filter(({ resources }) => resources.includes(resource)).flatMap((rule) => rule.verbs);
+    expect(verbs('modeldeployments')).toEqual(['get', 'list', 'watch']);
+    expect(verbs('trainingjobs')).toEqual(['get', 'list', 'watch', 'delete']);
+    for (const kind of ['modeldeployments', 'trainingjobs']) expect(verbs(`${kind}/status`)).toEqual(['patch']);
+    expect(verbs('pods')).toEqual(['get', 'list', 'watch', 'create', 'delete']);
   });
 
   test('gives the operator no right outside the watched namespaces', async () => {

@@ -26,17 +26,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .image.digest }}{{ .image.repository }}@{{ .image.digest }}{{ else }}{{ .image.repository }}:{{ .image.tag | default .version }}{{ end }}
 {{- end }}
 
-{{/* What the operator may do where it looks after models. */}}
+{{/* What the operator may do where it looks after models and jobs. */}}
 {{- define "modelyard.rules" -}}
 - apiGroups: [modelyard.dev]
   resources: [modeldeployments]
   verbs: [get, list, watch]
+# Jobs that are over go when spec.runPolicy.ttlSecondsAfterFinished says so.
 - apiGroups: [modelyard.dev]
-  resources: [modeldeployments/status]
+  resources: [trainingjobs]
+  verbs: [get, list, watch, delete]
+- apiGroups: [modelyard.dev]
+  resources: [modeldeployments/status, trainingjobs/status]
   verbs: [patch]
 # For owner references that block the owner's deletion, where the API server enforces that permission.
 - apiGroups: [modelyard.dev]
-  resources: [modeldeployments/finalizers]
+  resources: [modeldeployments/finalizers, trainingjobs/finalizers]
   verbs: [update]
 - apiGroups: [apps]
   resources: [deployments]
@@ -50,9 +54,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [get, list, watch, create, patch, delete]
+# Those of jobs; the pods of deployments are made by their controller.
 - apiGroups: ['']
   resources: [pods]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, create, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
