@@ -72,7 +72,10 @@ export class EvaluationStage {
           if (this.#sums.every(Boolean)) resolve(total());
         },
       });
-      for (const worker of members.workers) this.#handOut(worker);
+      for (const worker of members.workers) {
+        introduce(worker, this.#options);
+        this.#handOut(worker);
+      }
       return stop;
     });
   }

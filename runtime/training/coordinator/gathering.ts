@@ -79,7 +79,7 @@ export function gather(options: GatheringOptions): Promise<Gathered> {
     };
     let timer: NodeJS.Timeout | undefined;
     const stop = members.listen({
-      workerJoined: ({ connection }) => void connection.send({ type: 'pause', generation }),
+      workerJoined: (worker) => members.pause(worker, generation),
       workerLeft: ({ index }) => {
         workers.delete(index);
         decide();
@@ -97,7 +97,7 @@ export function gather(options: GatheringOptions): Promise<Gathered> {
     });
     members.toServers({ type: 'program', ...options.program });
     members.toServers({ type: 'pause', generation });
-    for (const { connection } of members.workers) void connection.send({ type: 'pause', generation });
+    for (const worker of members.workers) members.pause(worker, generation);
     return () => {
       clearTimeout(timer);
       stop();

@@ -139,7 +139,7 @@ export class GenerationRun {
     const context = nextContext();
     const { members, generation, incarnations } = context;
     members.toServers({ type: 'pause', generation });
-    for (const { connection } of members.workers) void connection.send({ type: 'pause', generation });
+    for (const worker of members.workers) members.pause(worker, generation);
     await restore({
       ...context,
       version,

@@ -22,6 +22,8 @@ export interface WorkerMember {
   connection: Connection<CoordinatorToWorker>;
   /** Of one that has model and data. */
   ready: Extract<WorkerToCoordinator, { type: 'ready' }> | undefined;
+  /** The generation that it was told of last. */
+  generation: number | undefined;
 }
 
 /** What happens among the members. Payloads belong to the listener. */
@@ -93,6 +95,12 @@ export class Members {
     for (const { connection } of this.servers) void connection.send(message);
   }
 
+  /** Begins a generation with a worker. */
+  pause(worker: WorkerMember, generation: number): void {
+    worker.generation = generation;
+    void worker.connection.send({ type: 'pause', generation });
+  }
+
   toWorkers(message: CoordinatorToWorker): void {
     for (const { connection } of this.#workers.values()) void connection.send(message);
   }
@@ -150,7 +158,7 @@ export class Members {
   }
 
   #worker(index: number, connection: Connection): Receiver<WorkerToCoordinator> {
-    const worker: WorkerMember = { index, connection, ready: undefined };
+    const worker: WorkerMember = { index, connection, ready: undefined, generation: undefined };
     const leave = (): void => {
       if (this.#workers.get(index) !== worker) return;
       this.#workers.delete(index);

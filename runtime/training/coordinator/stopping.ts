@@ -46,7 +46,7 @@ function pausedVersions(members: Members, generation: number, signal: AbortSigna
       },
     });
     members.toServers({ type: 'pause', generation });
-    for (const { connection } of members.workers) void connection.send({ type: 'pause', generation });
+    for (const worker of members.workers) members.pause(worker, generation);
     return stop;
   });
 }

@@ -56,10 +56,7 @@ export class TrainingStage {
     await until<undefined>(signal, (resolve, reject) => {
       const replan = (): void => void this.#replan().catch(reject);
       const stop = members.listen({
-        workerJoined: (worker) => {
-          introduce(worker, this.#options);
-          replan();
-        },
+        workerJoined: replan,
         workerLeft: ({ index }) => {
           if (this.#plans.delete(index)) this.#wholeFrom = Infinity;
           replan();
@@ -75,6 +72,7 @@ export class TrainingStage {
           }
         },
       });
+      for (const worker of members.workers) introduce(worker, this.#options);
       replan();
       return stop;
     });
@@ -171,8 +169,9 @@ export class TrainingStage {
   }
 }
 
-/** Lets a worker that joins in the middle of a generation take part. */
-export function introduce({ connection }: WorkerMember, { generation, incarnations }: StageContext): void {
-  void connection.send({ type: 'pause', generation });
-  void connection.send({ type: 'servers', generation, incarnations });
+/** Lets a worker that joined in the middle of a generation, perhaps between two stages, take part. */
+export function introduce(worker: WorkerMember, { members, generation, incarnations }: StageContext): void {
+  if (worker.generation === generation) return;
+  members.pause(worker, generation);
+  void worker.connection.send({ type: 'servers', generation, incarnations });
 }
