@@ -55,6 +55,8 @@ export class Coordinator {
   /** Of the present generation. */
   #running: AbortController | undefined;
   #incarnation = 0;
+  /** Of the present generation. */
+  #context: StageContext | undefined;
   #generations = 0;
   #parts: Parts | undefined;
   /** Checkpoints that a server could not read. */
@@ -104,7 +106,10 @@ export class Coordinator {
         if (this.#running) this.#interrupt(`parameter server ${index} is told to stop`);
         else void connection.send({ type: 'stopped' });
       },
-      workerJoined: (worker) => this.#check(worker),
+      workerJoined: (worker) => {
+        this.#check(worker);
+        this.#introduce(worker);
+      },
       workerSaid: (_, message) => {
         if (message.type === 'failed' && !message.fault.retrying) {
           this.#end(new TrainingFailure(message.fault));
@@ -165,6 +170,14 @@ export class Coordinator {
         ),
       );
     }
+  }
+
+  /** Lets a worker that comes in the middle of a generation take part. This is heard before any stage gives it work. */
+  #introduce({ connection }: WorkerMember): void {
+    if (!this.#context) return;
+    const { generation, incarnations } = this.#context;
+    void connection.send({ type: 'pause', generation });
+    void connection.send({ type: 'servers', generation, incarnations });
   }
 
   get #patience(): Patience {
@@ -234,7 +247,7 @@ export class Coordinator {
     const running = new AbortController();
     this.#running = running;
     try {
-      const context = this.#context(running);
+      const context = this.#newContext(running);
       const version = await this.#recover(context);
       this.#progress.resume(version);
       const run = new GenerationRun({
@@ -244,7 +257,7 @@ export class Coordinator {
         ledger,
         keeper,
         context,
-        nextContext: () => this.#context(running),
+        nextContext: () => this.#newContext(running),
         onStep: (steps) => this.#progress.advance(steps, rowsOf(plan, steps - 1)),
         onFinishing: () => (this.#progress.phase = 'Finishing'),
         onBestLost: (best) => {
@@ -260,19 +273,26 @@ export class Coordinator {
       throw running.signal.reason;
     } finally {
       this.#running = undefined;
+      this.#context = undefined;
     }
   }
 
-  #context(running: AbortController): StageContext {
+  #nextGeneration(): number {
+    this.#generations += 1;
+    return this.#incarnation * generationsPerIncarnation + this.#generations;
+  }
+
+  #newContext(running: AbortController): StageContext {
     const { reached } = this.#options;
-    return {
+    this.#context = {
       members: this.members,
-      generation: this.#incarnation * generationsPerIncarnation + ++this.#generations,
+      generation: this.#nextGeneration(),
       signal: running.signal,
       abort: (reason) => running.abort(reason),
       incarnations: this.members.servers.map((server) => server.incarnation),
       reached,
     };
+    return this.#context;
   }
 
   /** Resolves once all servers are connected and a worker is ready. */
@@ -382,7 +402,7 @@ export class Coordinator {
     const parts = this.#parts;
     if (!parts?.ledger.isKnown) return;
     const { members } = this;
-    const { generation } = this.#context(new AbortController());
+    const generation = this.#nextGeneration();
     try {
       const withinMs = this.#graceMs ?? waits.saveMs;
       const version = await saveNewest({ members, generation, keeper: parts.keeper, withinMs });

@@ -2,7 +2,7 @@ import { addSums, noSums, type MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
 import type { Slice } from '../layout.ts';
 import type { WorkerMember } from './members.ts';
-import { introduce, type StageContext } from './training-stage.ts';
+import type { StageContext } from './training-stage.ts';
 import { until } from './until.ts';
 
 export interface EvaluationStageOptions extends StageContext {
@@ -55,10 +55,7 @@ export class EvaluationStage {
     if (this.#chunks.length === 0) return Promise.resolve(total());
     return until(signal, (resolve) => {
       const stop = members.listen({
-        workerJoined: (worker) => {
-          introduce(worker, this.#options);
-          this.#handOut(worker);
-        },
+        workerJoined: (worker) => this.#handOut(worker),
         workerLeft: ({ index }) => {
           this.#free.unshift(...(this.#inHand.get(index) ?? []));
           this.#inHand.delete(index);
@@ -72,10 +69,7 @@ export class EvaluationStage {
           if (this.#sums.every(Boolean)) resolve(total());
         },
       });
-      for (const worker of members.workers) {
-        introduce(worker, this.#options);
-        this.#handOut(worker);
-      }
+      for (const worker of members.workers) this.#handOut(worker);
       return stop;
     });
   }

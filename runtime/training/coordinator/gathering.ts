@@ -79,7 +79,6 @@ export function gather(options: GatheringOptions): Promise<Gathered> {
     };
     let timer: NodeJS.Timeout | undefined;
     const stop = members.listen({
-      workerJoined: (worker) => members.pause(worker, generation),
       workerLeft: ({ index }) => {
         workers.delete(index);
         decide();
@@ -96,8 +95,7 @@ export function gather(options: GatheringOptions): Promise<Gathered> {
       },
     });
     members.toServers({ type: 'program', ...options.program });
-    members.toServers({ type: 'pause', generation });
-    for (const worker of members.workers) members.pause(worker, generation);
+    members.pause(generation);
     return () => {
       clearTimeout(timer);
       stop();

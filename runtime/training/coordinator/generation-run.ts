@@ -138,8 +138,7 @@ export class GenerationRun {
     const { nextContext, onFault } = this.#options;
     const context = nextContext();
     const { members, generation, incarnations } = context;
-    members.toServers({ type: 'pause', generation });
-    for (const worker of members.workers) members.pause(worker, generation);
+    members.pause(generation);
     await restore({
       ...context,
       version,

@@ -22,8 +22,6 @@ export interface WorkerMember {
   connection: Connection<CoordinatorToWorker>;
   /** Of one that has model and data. */
   ready: Extract<WorkerToCoordinator, { type: 'ready' }> | undefined;
-  /** The generation that it was told of last. */
-  generation: number | undefined;
 }
 
 /** What happens among the members. Payloads belong to the listener. */
@@ -95,10 +93,10 @@ export class Members {
     for (const { connection } of this.servers) void connection.send(message);
   }
 
-  /** Begins a generation with a worker. */
-  pause(worker: WorkerMember, generation: number): void {
-    worker.generation = generation;
-    void worker.connection.send({ type: 'pause', generation });
+  /** Begins a generation with everybody who has a part in it. */
+  pause(generation: number): void {
+    this.toServers({ type: 'pause', generation });
+    for (const { connection } of this.workers) void connection.send({ type: 'pause', generation });
   }
 
   toWorkers(message: CoordinatorToWorker): void {
@@ -158,7 +156,7 @@ export class Members {
   }
 
   #worker(index: number, connection: Connection): Receiver<WorkerToCoordinator> {
-    const worker: WorkerMember = { index, connection, ready: undefined, generation: undefined };
+    const worker: WorkerMember = { index, connection, ready: undefined };
     const leave = (): void => {
       if (this.#workers.get(index) !== worker) return;
       this.#workers.delete(index);

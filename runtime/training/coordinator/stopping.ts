@@ -45,8 +45,7 @@ function pausedVersions(members: Members, generation: number, signal: AbortSigna
         if (versions.size === members.servers.length) resolve([...versions.values()]);
       },
     });
-    members.toServers({ type: 'pause', generation });
-    for (const worker of members.workers) members.pause(worker, generation);
+    members.pause(generation);
     return stop;
   });
 }

@@ -3,7 +3,7 @@ import type { Slice } from '../layout.ts';
 import { clipScale } from '../update-rule.ts';
 import { listOf, rangesOf } from '../ranges.ts';
 import { planWork, type Plan } from './assignment.ts';
-import type { Members, WorkerMember } from './members.ts';
+import type { Members } from './members.ts';
 import { until } from './until.ts';
 
 export interface StageContext {
@@ -72,7 +72,6 @@ export class TrainingStage {
           }
         },
       });
-      for (const worker of members.workers) introduce(worker, this.#options);
       replan();
       return stop;
     });
@@ -167,11 +166,4 @@ export class TrainingStage {
     }
     members.toServers({ type: 'scale', generation, step, scale: clipScale(sum, clipNorm) });
   }
-}
-
-/** Lets a worker that joined in the middle of a generation, perhaps between two stages, take part. */
-export function introduce(worker: WorkerMember, { members, generation, incarnations }: StageContext): void {
-  if (worker.generation === generation) return;
-  members.pause(worker, generation);
-  void worker.connection.send({ type: 'servers', generation, incarnations });
 }
