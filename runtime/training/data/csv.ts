@@ -118,54 +118,69 @@ function parse(file: DataFile, text: string, before: number): string[][] {
  * of a cell alone; elsewhere it is a character like others.
  */
 class RecordCutter {
-  #text = '';
-  /** How far quotes have been paired. */
-  #seen = 0;
+  /** Text of the row whose end has not come. */
+  #parts: string[] = [];
+  #waiting = 0;
   #isQuoted = false;
-  /** Where the last quote closed. */
-  #closed = -1;
-  /** Behind the last line break outside quotes. */
-  #end = 0;
+  /** The last character before the text at hand. */
+  #before = '\n';
+  /** Where in the text at hand the last quote closed; -1 is right before it. */
+  #closed = -2;
 
   /** Characters of the row whose end has not come. */
   get waiting(): number {
-    return this.#text.length;
+    return this.#waiting;
   }
 
-  /** @returns the rows that end in what was added so far, and were not returned before */
+  /** @returns the rows that end in the text, from where the ones returned before ended */
   add(text: string): string {
-    this.#text += text;
-    while (this.#seen < this.#text.length) this.#pairQuote();
-    const whole = this.#text.slice(0, this.#end);
-    this.#text = this.#text.slice(this.#end);
-    this.#seen -= this.#end;
-    this.#closed -= this.#end;
-    this.#end = 0;
+    const end = this.#lastEnd(text);
+    this.#before = text[text.length - 1] ?? this.#before;
+    this.#closed -= text.length;
+    if (end === 0) {
+      this.#keep(text);
+      return '';
+    }
+    const whole = this.#parts.join('') + text.slice(0, end);
+    this.#parts = [];
+    this.#waiting = 0;
+    this.#keep(text.slice(end));
     return whole;
   }
 
+  /** The row that has no line break behind it. */
   rest(): string {
-    return this.#text;
+    return this.#parts.join('');
   }
 
-  /** Goes behind the next quote, or to the end. */
-  #pairQuote(): void {
-    const found = this.#text.indexOf('"', this.#seen);
-    const quote = found < 0 ? this.#text.length : found;
-    if (!this.#isQuoted) {
-      const lineBreak = this.#text.slice(this.#seen, quote).lastIndexOf('\n');
-      if (lineBreak >= 0) this.#end = this.#seen + lineBreak + 1;
-    }
-    if (found >= 0) {
-      if (this.#isQuoted) this.#closed = quote;
-      this.#isQuoted = !this.#isQuoted && (this.#isCellStart(quote) || this.#closed === quote - 1);
-    }
-    this.#seen = quote + 1;
-    if (found < 0) this.#seen = quote;
+  #keep(text: string): void {
+    this.#parts.push(text);
+    this.#waiting += text.length;
   }
 
-  #isCellStart(at: number): boolean {
-    const before = this.#text[at - 1];
-    return before === undefined || before === ',' || before === '\n';
+  /** Pairs the quotes of the text, and says where its last row ends. */
+  #lastEnd(text: string): number {
+    let end = 0;
+    for (let from = 0; from < text.length;) {
+      const found = text.indexOf('"', from);
+      const quote = found < 0 ? text.length : found;
+      if (!this.#isQuoted) {
+        const lineBreak = text.slice(from, quote).lastIndexOf('\n');
+        if (lineBreak >= 0) end = from + lineBreak + 1;
+      }
+      if (found >= 0) this.#meetQuote(text, quote);
+      from = quote + 1;
+    }
+    return end;
+  }
+
+  #meetQuote(text: string, at: number): void {
+    if (this.#isQuoted) {
+      this.#isQuoted = false;
+      this.#closed = at;
+      return;
+    }
+    const before = at === 0 ? this.#before : text[at - 1];
+    this.#isQuoted = before === ',' || before === '\n' || this.#closed === at - 1;
   }
 }

@@ -66,7 +66,6 @@ function bufferOf(file: FileHandle, byteLength: number): AsyncBuffer {
 
 class ParquetReader {
   readonly columns: string[];
-  readonly rows: number;
   readonly #file: AsyncBuffer;
   readonly #metadata: FileMetaData;
   #blocks: AsyncGenerator<ArrayLike<unknown>[]> | undefined;
@@ -75,15 +74,18 @@ class ParquetReader {
     this.#file = file;
     this.#metadata = metadata;
     this.columns = parquetSchema(metadata).children.map(({ element }) => element.name);
-    this.rows = metadata.row_groups.reduce((sum, { num_rows }) => sum + Number(num_rows), 0);
   }
 
   static async open(path: string): Promise<ParquetReader> {
     const handle = await open(path);
     const file = bufferOf(handle, (await handle.stat()).size);
-    const length = new DataView(await file.slice(Math.max(0, file.byteLength - 8), file.byteLength));
-    if (length.byteLength === 8 && length.getUint32(0, true) > footerBytes) throw new Error('its footer is too large');
-    return new ParquetReader(file, await parquetMetadataAsync(file, { geoparquet: false }));
+    const end = Buffer.from(await file.slice(Math.max(0, file.byteLength - 8), file.byteLength));
+    if (end.length < 8 || end.toString('latin1', 4) !== 'PAR1') throw new Error('it does not end in PAR1');
+    if (end.readUInt32LE() > footerBytes) throw new Error('its footer is too large');
+    const metadata = await parquetMetadataAsync(file, { geoparquet: false });
+    const rows = metadata.row_groups.reduce((sum, { num_rows }) => sum + Number(num_rows), 0);
+    if (rows !== Number(metadata.num_rows)) throw new Error('its parts hold other rows than its footer says');
+    return new ParquetReader(file, metadata);
   }
 
   async next(columns: string[]): Promise<ArrayLike<unknown>[] | undefined> {
@@ -146,7 +148,7 @@ let reader: ParquetReader | undefined;
 async function answer(request: ParquetRequest): Promise<ParquetAnswer> {
   if (request.type === 'Open') {
     reader = await ParquetReader.open(request.path);
-    return { type: 'Opened', columns: reader.columns, rows: reader.rows };
+    return { type: 'Opened', columns: reader.columns };
   }
   const cells = await reader?.next(request.columns);
   return cells ? { type: 'Rows', cells } : { type: 'End' };

@@ -5,7 +5,7 @@ export type ParquetRequest =
   | { type: 'Read'; columns: string[] };
 
 export type ParquetAnswer =
-  | { type: 'Opened'; columns: string[]; rows: number }
+  | { type: 'Opened'; columns: string[] }
   /** The cells of each column. */
   | { type: 'Rows'; cells: ArrayLike<unknown>[] }
   /** There are no more rows. */

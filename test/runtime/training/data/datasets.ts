@@ -12,7 +12,10 @@ import type { DataSpec } from '../../../../runtime/training-contract.ts';
 export const fixture = (name: string): string => join(import.meta.dirname, 'fixtures', name);
 
 /** What open-dataset-main.ts prints. */
-export interface Opened extends Pick<Dataset, 'rows' | 'badRows' | 'features' | 'classes' | 'split'> {
+export interface Opened extends Partial<Pick<Dataset, 'rows' | 'badRows' | 'features' | 'classes' | 'split'>> {
+  /** Where it was refused. */
+  code?: string;
+  message?: string;
   mostBytes: number;
 }
 
