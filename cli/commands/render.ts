@@ -18,7 +18,14 @@ export async function render(terminal: Terminal, files: string[], options: Rende
   const texts: string[] = [];
   for (const { where, object } of await readValid(files, terminal.stdin)) {
     if (object.kind !== modelDeploymentKind.kind) continue;
-    const observed = { owner: object as ModelDeployment, children: [], pods: [], reports: new Map(), refusals: [] };
+    const observed = {
+      owner: object as ModelDeployment,
+      children: [],
+      pods: [],
+      reports: new Map(),
+      jobs: [],
+      refusals: [],
+    };
     const inputs = { storageAllowedCidrs: [], logLevel: 'info', allowFileUris: false, url: clusterUrl };
     const plan = renderServing(observed, { ...inputs, ...options, now: terminal.now() });
     const [stalled] = plan.status.conditions?.filter(({ type }) => type === 'Stalled') ?? [];

@@ -1,11 +1,12 @@
 import type { ServingReport } from '../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentStatus } from '../api/model-deployment.gen.ts';
+import type { TrainingJob } from '../api/training-job.gen.ts';
 import { labels, managedBy } from '../core/metadata.ts';
 import type { ServingInputs, ServingObserved } from '../core/serving/observed.ts';
 import { render } from '../core/serving/render.ts';
-import type { Definition, Source } from '../kube/definition.ts';
+import type { Definition, ReadStores, Source } from '../kube/definition.ts';
 import { keyOf, type Key, type KubeObject } from '../kube/object.ts';
-import { modelDeploymentKind, podKind, servingKinds } from './kinds.ts';
+import { modelDeploymentKind, podKind, servingKinds, trainingJobKind } from './kinds.ts';
 
 /** What does not change while the operator runs. */
 export type ServingConfig = Omit<ServingInputs, 'now'>;
@@ -22,6 +23,27 @@ function deploymentKey({ metadata: { namespace, labels: own } }: KubeObject): Ke
   return name === undefined ? [] : [keyOf({ metadata: { name, ...(namespace === undefined ? {} : { namespace }) } })];
 }
 
+const lineageOf = ({ spec }: ModelDeployment): string | undefined => spec.model.trained?.name;
+
+/** The deployments that a job which is over may be of interest to. */
+function followers(object: KubeObject, stores: ReadStores): Key[] {
+  const { metadata, spec, status } = object as TrainingJob;
+  if (status?.completionTime === undefined) return [];
+  return stores(modelDeploymentKind)
+    .list(metadata.namespace)
+    .filter((deployment) => lineageOf(deployment as ModelDeployment) === spec.output.modelName)
+    .map(keyOf);
+}
+
+/** The jobs that wrote, or will write, versions of the lineage that a deployment follows. */
+function jobsOf(owner: ModelDeployment, stores: ReadStores): TrainingJob[] {
+  const lineage = lineageOf(owner);
+  if (lineage === undefined) return [];
+  return (stores(trainingJobKind).list(owner.metadata.namespace) as readonly TrainingJob[]).filter(
+    ({ spec }) => spec.output.modelName === lineage,
+  );
+}
+
 /** Where a deployment answers inside a cluster. */
 export const clusterUrl = (namespace: string, name: string): string => `http://${name}.${namespace}.svc`;
 
@@ -34,7 +56,10 @@ export function modelDeploymentController(
     name: 'model-deployment',
     kind: modelDeploymentKind,
     owns: servingKinds.map((kind) => ({ kind, labelSelector: ours })),
-    watches: [{ kind: podKind, labelSelector: `${ours},${labels.component}=serving`, keysOf: deploymentKey }],
+    watches: [
+      { kind: podKind, labelSelector: `${ours},${labels.component}=serving`, keysOf: deploymentKey },
+      { kind: trainingJobKind, keysOf: followers },
+    ],
     sources: [reports],
     observe(key, stores, refusals) {
       const owner = stores(modelDeploymentKind).get(key) as ModelDeployment | undefined;
@@ -53,6 +78,7 @@ export function modelDeploymentController(
             return report === undefined ? [] : [[pod.metadata.name, report]];
           }),
         ),
+        jobs: jobsOf(owner, stores),
         refusals,
       };
     },

@@ -3,11 +3,7 @@ import { render } from '../../operator/core/serving/render.ts';
 import { goldenCases } from '../support/golden.ts';
 import { observe, type World } from '../support/serving-world.ts';
 
-goldenCases(
-  'a ModelDeployment in its world gives exactly this plan',
-  join(import.meta.dirname, 'cases'),
-  (world: World) => {
-    const { observed, inputs } = observe(world);
-    return render(observed, inputs);
-  },
-);
+goldenCases('a ModelDeployment in its world gives exactly this plan', join(import.meta.dirname, 'cases'), (world) => {
+  const { observed, inputs } = observe(world as World);
+  return render(observed, inputs);
+});

@@ -6,8 +6,8 @@ import { observeJob, type TrainingWorld } from '../support/training-world.ts';
 goldenCases(
   'a TrainingJob in its world gives exactly this plan',
   join(import.meta.dirname, 'training-cases'),
-  (world: TrainingWorld) => {
-    const { observed, inputs } = observeJob(world);
+  (world) => {
+    const { observed, inputs } = observeJob(world as TrainingWorld);
     return render(observed, inputs);
   },
 );

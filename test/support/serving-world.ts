@@ -7,6 +7,8 @@ import type { ServingInputs, ServingObserved } from '../../operator/core/serving
 import { render } from '../../operator/core/serving/render.ts';
 import type { Refusal } from '../../operator/kube/definition.ts';
 import type { KubeObject, ObjectMeta } from '../../operator/kube/object.ts';
+import { runtimeInputs, stored } from './stored.ts';
+import { admittedJob } from './training-world.ts';
 
 interface WorldPod {
   name: string;
@@ -22,18 +24,15 @@ export interface World {
   deployment?: NonNullable<Deployment['status']>;
   pods?: WorldPod[];
   refusals?: Refusal[];
+  /** Of the lineage that the spec follows. */
+  jobs?: { name: string; spec?: Record<string, unknown>; status?: unknown }[];
   inputs?: Partial<ServingInputs>;
   /** Owned objects that are there beside those. */
   extraChildren?: KubeObject[];
 }
 
 export const testInputs: ServingInputs = {
-  now: new Date('2026-11-24T10:00:00Z'),
-  image: 'modelyard:0.1.0',
-  operatorNamespace: 'modelyard-system',
-  storageAllowedCidrs: [],
-  logLevel: 'info',
-  allowFileUris: false,
+  ...runtimeInputs,
   url: (namespace, name) => `http://${name}.${namespace}.svc`,
 };
 
@@ -51,19 +50,14 @@ export function admitted(world: World): ModelDeployment {
   return verdict.object as ModelDeployment;
 }
 
-/** What the API server has after an apply, as far as decisions read it. */
-export function stored(object: KubeObject, status?: object): KubeObject {
-  const metadata = { ...object.metadata, uid: `uid-of-${object.kind}-${object.metadata.name}`, generation: 1 };
-  return { ...structuredClone(object), metadata, ...(status === undefined ? {} : { status }) };
-}
-
 const ready = { phase: 'Running', podIP: '10.1.0.7', conditions: [{ type: 'Ready', status: 'True' }] };
 
 export function observe(world: World): { observed: ServingObserved; inputs: ServingInputs } {
   const inputs = { ...testInputs, ...world.inputs };
   const owner = admitted(world);
-  const empty: ServingObserved = { owner, children: [], pods: [], reports: new Map(), refusals: [] };
-  const { apply, status } = render(empty, inputs);
+  const empty: ServingObserved = { owner, children: [], pods: [], reports: new Map(), jobs: [], refusals: [] };
+  const jobs = (world.jobs ?? []).map(({ name, ...object }) => admittedJob({ metadata: { name }, ...object }));
+  const { apply, status } = render({ ...empty, jobs }, inputs);
   const children =
     world.deployment === undefined
       ? []
@@ -90,6 +84,7 @@ export function observe(world: World): { observed: ServingObserved; inputs: Serv
     children: [...children, ...(world.extraChildren ?? [])],
     pods,
     reports,
+    jobs,
     refusals: world.refusals ?? [],
   };
   return { observed, inputs };

@@ -7,7 +7,7 @@ import { render } from '../../operator/core/training/render.ts';
 import type { Refusal } from '../../operator/kube/definition.ts';
 import type { KubeObject, ObjectMeta } from '../../operator/kube/object.ts';
 import type { TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
-import { stored, testInputs as servingInputs } from './serving-world.ts';
+import { runtimeInputs, stored } from './stored.ts';
 
 /** What a pod is like: `Ready` and `NotReady` run; `Pending` has no node yet. */
 export type PodShape = 'Ready' | 'NotReady' | 'Pending' | 'Failed' | 'Succeeded' | 'Leaving' | 'Gone';
@@ -30,8 +30,6 @@ export interface TrainingWorld {
   refusals?: Refusal[];
   inputs?: Partial<TrainingInputs>;
 }
-
-export const testInputs: TrainingInputs = servingInputs;
 
 /** The smallest job there is. */
 export const smallSpec = {
@@ -131,7 +129,7 @@ export function reportOf(name: string, report: Partial<TrainingReport>): Trainin
 }
 
 export function observeJob(world: TrainingWorld): { observed: TrainingObserved; inputs: TrainingInputs } {
-  const inputs = { ...testInputs, ...world.inputs };
+  const inputs = { ...runtimeInputs, ...world.inputs };
   const owner = admittedJob(world.object);
   const nothing = { pods: [], lastSeen: new Map(), reports: new Map(), lastWords: new Map(), refusals: [] };
   const pods = world.pods ?? [];

@@ -1,5 +1,6 @@
 import type { ServingReport } from '../../../runtime/contract.ts';
-import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
+import type { ModelDeployment, ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
+import type { TrainingJob } from '../../api/training-job.gen.ts';
 import type { Refusal } from '../../kube/definition.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { RuntimeInputs } from '../inputs.ts';
@@ -14,6 +15,10 @@ export interface ServingObserved {
   pods: readonly Pod[];
   /** Of those pods, by pod name. Not trusted beyond its schema. */
   reports: ReadonlyMap<string, ServingReport>;
+  /** The TrainingJobs of the lineage that the spec names, in the same namespace. */
+  jobs: readonly TrainingJob[];
+  /** The version of it that is served, once that is decided. */
+  trained?: NonNullable<ModelDeploymentStatus['trained']>;
   /** What the last attempt was refused. */
   refusals: readonly Refusal[];
 }

@@ -1,6 +1,6 @@
 import type { ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
 import { type KubeObject, refOf } from '../../kube/object.ts';
-import { firstFinding } from '../checks.ts';
+import { type Finding, firstFinding } from '../checks.ts';
 import type { Plan, Render } from '../plan.ts';
 import { deployment } from './deployment.ts';
 import { disruptionBudget } from './disruption-budget.ts';
@@ -12,6 +12,7 @@ import { service } from './service.ts';
 import { serviceAccount } from './service-account.ts';
 import { specChecks } from './spec-checks.ts';
 import { statusOf } from './status.ts';
+import { noVersion, trainedVersion, withVersion } from './trained.ts';
 
 /** How long until what was refused is tried again: a taken name or a full quota gives no sign when it is free. */
 const retryRefusedMs = 30_000;
@@ -23,12 +24,13 @@ const sameObject = (a: KubeObject, b: KubeObject): boolean => a.kind === b.kind 
  *
  * A spec that no pod could serve changes nothing that runs; after a refusal only the status is written.
  */
-export const render: Render<ServingObserved, ServingInputs, ModelDeploymentStatus> = (observed, inputs) => {
+export const render: Render<ServingObserved, ServingInputs, ModelDeploymentStatus> = (given, inputs) => {
+  if (given.owner.metadata.deletionTimestamp !== undefined) return leaving(given);
+  const { observed, finding } = resolved(given);
   const { owner, children, refusals } = observed;
-  if (owner.metadata.deletionTimestamp !== undefined) return leaving(observed);
 
   const pod = servingPod(owner, inputs);
-  const specFinding = firstFinding(specChecks, { spec: owner.spec, inputs });
+  const specFinding = finding ?? firstFinding(specChecks, { spec: owner.spec, inputs });
   const { status, events } = statusOf(observed, inputs, pod.revision, specFinding);
   if (specFinding !== undefined) return { apply: [], remove: [], status, events };
   if (refusals.length > 0) return { apply: [], remove: [], status, events, requeueAfterMs: retryRefusedMs };
@@ -46,6 +48,16 @@ export const render: Render<ServingObserved, ServingInputs, ModelDeploymentStatu
   );
   return { apply, remove: unwanted.map(refOf), status, events };
 };
+
+/** The same, with the version of a lineage in place of its name; a finding where there is none. */
+function resolved(observed: ServingObserved): { observed: ServingObserved; finding?: Finding } {
+  const { owner, jobs } = observed;
+  const { trained } = owner.spec.model;
+  if (trained === undefined) return { observed };
+  const version = trainedVersion(trained, observed);
+  if (version === undefined) return { observed, finding: noVersion(trained, jobs) };
+  return { observed: { ...observed, owner: withVersion(owner, version), trained: version } };
+}
 
 /** Owner references take everything along; whatever would be written now would only race with that. */
 function leaving({ owner }: ServingObserved): Plan<ModelDeploymentStatus> {

@@ -25,17 +25,6 @@ export const specChecks: readonly Check<SpecSubject>[] = [
           ),
   },
   {
-    name: 'a trained model needs TrainingJobs',
-    find: ({ spec: { model } }) =>
-      model.trained === undefined
-        ? undefined
-        : refusal(
-            'NoTrainedVersion',
-            `spec.model.trained names the lineage ${model.trained.name}, but this version does not run TrainingJobs, ` +
-              'so no lineage has a version; set spec.model.uri instead',
-          ),
-  },
-  {
     name: 'files are for laptops',
     find: ({ spec: { model }, inputs }) =>
       modelUri(model.uri ?? '').scheme !== 'file' || inputs.allowFileUris

@@ -153,6 +153,7 @@ export function statusOf(
       selector: selectorText(servingSelector(metadata.name)),
       revision,
       url: inputs.url(metadata.namespace ?? 'default', metadata.name),
+      ...(observed.trained === undefined ? {} : { trained: observed.trained }),
       ...(spec.model.uri === undefined
         ? {}
         : {

@@ -133,12 +133,6 @@ const stalled: { what: string; spec: object; reason: string; names: string }[] =
     names: 'spec.model.task',
   },
   {
-    what: 'a lineage',
-    spec: { model: { trained: { name: 'x' } } },
-    reason: 'NoTrainedVersion',
-    names: 'spec.model.trained',
-  },
-  {
     what: 'a scheme that is not read yet',
     spec: { model: { uri: 'oci://a/b' } },
     reason: 'UnsupportedScheme',
@@ -182,6 +176,17 @@ export const refusedSpecs: Scenario[] = [
       expect(await platform.objects('v1', 'Pod', namespace)).toEqual([]);
     },
   })),
+  {
+    name: 'a lineage without a version is named as NoTrainedVersion, and no pod is made',
+    run: async (platform) => {
+      const namespace = await platform.namespace();
+      await platform.user.apply(modelDeployment(namespace, 'digits', { model: { trained: { name: 'x' } } }));
+      const expected = { type: 'Ready', status: 'False', reason: 'NoTrainedVersion' } as const;
+      const { message } = await untilCondition(platform, namespace, expected);
+      expect(message).toContain('no TrainingJob of this namespace with spec.output.modelName x has succeeded');
+      expect(await platform.objects('v1', 'Pod', namespace)).toEqual([]);
+    },
+  },
   {
     name: 'a TrainingJob is accepted',
     run: async (platform) => {

@@ -18,7 +18,6 @@ describe('what no pod could ever do is said before any pod is made', () => {
       'UnsupportedTask',
       'set it to Tensor or ImageClassification',
     ],
-    [{ model: { trained: { name: 'digits' } } }, 'NoTrainedVersion', 'this version does not run TrainingJobs'],
     [{ model: { uri: 'file:///a.onnx' } }, 'UnsupportedScheme', 'pvc://CLAIM/PATH'],
     [{ model: { uri: 'hf://a/b' } }, 'UnsupportedScheme', 'has the scheme hf'],
     [{ model: { uri: 'gs://a/b' } }, 'UnsupportedScheme', 'has the scheme gs'],

@@ -7,7 +7,8 @@ import type { Plan } from '../../../operator/core/plan.ts';
 import { render } from '../../../operator/core/serving/render.ts';
 import { keyOf, type KubeObject } from '../../../operator/kube/object.ts';
 import type { ServingReport } from '../../../runtime/contract.ts';
-import { admitted, stored, testInputs } from '../../support/serving-world.ts';
+import { admitted, testInputs } from '../../support/serving-world.ts';
+import { stored } from '../../support/stored.ts';
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const digest = fc.constantFrom('a', 'b').map((letter) => `sha256:${letter.repeat(64)}`);
@@ -120,7 +121,7 @@ function reconcile(cluster: Cluster, given: unknown): Plan<ModelDeploymentStatus
     object: { spec: given, ...(cluster.status === undefined ? {} : { status: cluster.status }) },
   });
   const { objects, pods, reports } = cluster;
-  const plan = render({ owner, children: [...objects.values()], pods, reports, refusals: [] }, testInputs);
+  const plan = render({ owner, children: [...objects.values()], pods, reports, jobs: [], refusals: [] }, testInputs);
   cluster.execute(plan);
   return plan;
 }
@@ -173,6 +174,7 @@ describe('a quiet world', () => {
           children: [],
           pods: [],
           reports: new Map(),
+          jobs: [],
           refusals: [],
         },
         { ...testInputs, ...more },
