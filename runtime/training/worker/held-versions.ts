@@ -115,7 +115,8 @@ export class HeldVersions {
     return pull;
   }
 
-  async #pullFrom(server: number, { buffer, version, end }: Pull): Promise<PullEnd> {
+  async #pullFrom(server: number, pull: Pull): Promise<PullEnd> {
+    const { buffer, version, end } = pull;
     const link = this.#links[server];
     if (!link) throw new RangeError(`there is no server ${server}`);
     const slots = this.#mirrors.has(server);
@@ -123,7 +124,9 @@ export class HeldVersions {
     const how = await link.pull(
       { version, slots, losses },
       {
-        vector: (vector) => buffer.receive(server, vector, () => buffer.isPulled && end('Here')),
+        // What comes late, such as slots of a version that is over, must not get into another one's memory.
+        vector: (vector) =>
+          this.#pulls.includes(pull) ? buffer.receive(server, vector, () => buffer.isPulled && end('Here')) : undefined,
         coordinator: (from, count, payloadBytes) => this.#memory.receive(version, from, count, payloadBytes),
         isComplete: () => buffer.isComplete(server),
       },
