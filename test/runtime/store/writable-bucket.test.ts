@@ -157,7 +157,8 @@ describe('a server that fails', () => {
   });
 
   test.each([
-    [507, 'XMinioStorageFull'],
+    [507, 'InsufficientStorage'],
+    [400, 'XMinioStorageFull'],
     [403, 'QuotaExceeded'],
   ])('with %i %s is StorageFull, at once', async (status, code) => {
     const folder = await openBehind(({ method }) => (method === 'PUT' ? { status, code } : 'pass'));
@@ -170,13 +171,16 @@ describe('a server that fails', () => {
     }
   });
 
-  test('and loses its answer to the end of an upload has the object all the same', async () => {
-    let lost = 0;
+  test.each<[string, Fate]>([
+    ['loses its answer to', 'lost'],
+    ['lost the upload before', { status: 404, code: 'NoSuchUpload' }],
+  ])('and %s the end of an upload has the object all the same', async (_what, fate) => {
+    let ends = 0;
     const folder = await openBehind(({ method, url = '' }) =>
-      method === 'POST' && url.includes('uploadId=') && lost++ === 0 ? 'lost' : 'pass',
+      method === 'POST' && url.includes('uploadId=') && ends++ === 0 ? fate : 'pass',
     );
     await folder.write('large', large);
-    expect(lost).toBeGreaterThan(1);
+    expect(ends).toBe(2);
     expect(Buffer.concat(large).equals((await folder.read('large')) ?? new Uint8Array())).toBe(true);
   });
 
