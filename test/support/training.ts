@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { adminPaths, servingEnv } from '../../runtime/contract.ts';
 import {
   trainingEnv,
@@ -16,6 +16,7 @@ import {
 } from '../../runtime/training-contract.ts';
 import { eventually } from './eventually.ts';
 import { startSupervisor, type Exit } from './supervisor.ts';
+import { jobIn } from './training-job.ts';
 import type { TrainingFaultPoint } from './training-main.ts';
 
 const main = fileURLToPath(new URL('training-main.ts', import.meta.url));
@@ -188,13 +189,19 @@ export class TrainingCluster {
     const env = { ...this.#environment(pod), ...(fault && { TEST_FAULT: `${fault.point}:${fault.step}` }) };
     const { exited } = await this.#supervisor.start({ name, argv: [process.execPath, main], log, env });
     pod.exited = exited;
-    void exited.then(async ({ code, signal }) => {
-      if (!pod.isWanted || code === 0) return;
-      this.deaths.push(`${name} ${signal ?? code}`);
-      if (signal === null && code !== 1) return;
-      await delay(restartMs);
-      if (pod.isWanted) await this.#start(pod);
-    });
+    void exited.then((exit) => this.#mourn(pod, exit));
+  }
+
+  async #mourn(pod: Pod, { code, signal }: Exit): Promise<void> {
+    if (!pod.isWanted || code === 0) return;
+    this.deaths.push(`${pod.name} ${signal ?? code}`);
+    if (signal === null && code !== 1) return;
+    await delay(restartMs);
+    await this.#restart(pod);
+  }
+
+  async #restart(pod: Pod): Promise<void> {
+    if (pod.isWanted) await this.#start(pod);
   }
 
   async #remove(name: string): Promise<Exit> {
@@ -245,43 +252,4 @@ function clouds(): string {
     return [...values.map((value) => value.toFixed(4)), 'abc'[row % 3]].join();
   });
   return ['a,b,c,d,e,f,label', ...rows, ''].join('\n');
-}
-
-function jobIn(folder: string, changes: Partial<TrainingJobFile> = {}): TrainingJobFile {
-  const uri = (name: string): string => pathToFileURL(join(folder, name)).href;
-  return {
-    version: 1,
-    namespace: 'default',
-    name: 'job',
-    specHash: `sha256:${'5'.repeat(64)}`,
-    model: { kind: 'Mlp', hidden: [400, 16], activation: 'Relu', dropout: 0.2 },
-    freeze: [],
-    data: {
-      location: { uri: uri('data.csv') },
-      label: 'label',
-      scale: 1,
-      validationSplit: 0.1,
-      testSplit: 0.1,
-      maxBadRows: 0,
-    },
-    loss: 'CrossEntropy',
-    metrics: ['accuracy'],
-    optimizer: {
-      name: 'Adam',
-      learningRate: 0.01,
-      weightDecay: 0,
-      momentum: 0.9,
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      schedule: { name: 'Constant', warmupSteps: 0 },
-    },
-    epochs: 3,
-    batchSize: 24,
-    gradientShards: 5,
-    seed: 1,
-    checkpoint: { location: { uri: uri('output/.checkpoints') }, every: 8, keep: 2 },
-    output: { location: { uri: uri('output') }, modelName: 'clouds' },
-    ...changes,
-  };
 }
