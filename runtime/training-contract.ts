@@ -113,15 +113,15 @@ export type Activation = 'Relu' | 'Tanh' | 'Sigmoid';
 
 export interface DataSpec {
   location: Location;
-  /** The column, or the array of an npz file, that is to be predicted. */
+  /** The column, or the array of an npz file, that is to be predicted. The columns of an npy file are called by their numbers, from `0`. */
   label: string;
-  /** The columns that predict it, in order. Absent: all but the label and the image. */
+  /** The columns that predict it, in order. Absent: all but the label. Never beside an image. */
   features?: string[];
-  /** What the features of a row become, without the batch: `[1, 28, 28]`. Absent: as they come. */
+  /** What the features of a row become, without the batch: `[1, 28, 28]`. Absent: what a sole array of an npz file has; else one dimension. */
   shape?: number[];
-  /** Every feature is multiplied by this. */
+  /** Every feature is multiplied by this; levels of an image, which are 0 to 255, come as 0 to 1 times this. */
   scale: number;
-  /** A column of image files, relative to the data, or of encoded images. */
+  /** A column of image files, relative to the data, or of encoded images: JPEG or PNG, resized as a server resizes them. */
   image?: { column: string; height: number; width: number; channels: 1 | 3 };
   text?: { column: string; tokenizer: Location; maxLength: number };
   validationSplit: number;

@@ -59,7 +59,7 @@ function textOf(cell: unknown): string | undefined {
   if (typeof cell === 'number') return Number.isNaN(cell) ? '' : String(cell);
   if (typeof cell === 'bigint' || typeof cell === 'boolean') return String(cell);
   if (Buffer.isBuffer(cell)) return cell.toString('utf8').trim();
-  return isList(cell) && cell.length === 1 ? textOf(cell[0]) : undefined;
+  return isList(cell) && cell.length === 1 && !isList(cell[0]) ? textOf(cell[0]) : undefined;
 }
 
 function wholeNumber(name: string): number | undefined {

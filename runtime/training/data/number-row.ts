@@ -73,7 +73,7 @@ export class NumberRow {
     for (const index of this.#columns.keys()) {
       const list = flatten(cells[offset + index]);
       if (!list) return this.#problem(index, tooDeep);
-      const wrong = list.findIndex((value) => !Number.isFinite(Math.fround(numberOf(value) * this.#scale)));
+      const wrong = list.findIndex((value: unknown) => !Number.isFinite(Math.fround(numberOf(value) * this.#scale)));
       if (wrong >= 0) return this.#problem(index, numberProblem(list[wrong], this.#scale));
       if (list.length === 0) return this.#problem(index, 'holds no numbers');
       widths.push(list.length);

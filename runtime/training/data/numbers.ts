@@ -17,8 +17,10 @@ export function numberOf(cell: unknown): number {
 const isMissing = (cell: unknown): boolean =>
   cell === undefined || cell === null || (typeof cell === 'string' && cell.trim() === '');
 
+export type List = readonly unknown[] | NodeJS.TypedArray;
+
 /** A cell that holds several values. Bytes are one value. */
-export const isList = (cell: unknown): cell is readonly unknown[] | NodeJS.TypedArray =>
+export const isList = (cell: unknown): cell is List =>
   Array.isArray(cell) || (ArrayBuffer.isView(cell) && !Buffer.isBuffer(cell) && !(cell instanceof DataView));
 
 /** Why `numberOf` a cell, multiplied by `scale`, is not a finite float32. */
@@ -45,7 +47,8 @@ export function describe(cell: unknown): string {
  *
  * @returns undefined where they lie too deep or are too many
  */
-export function flatten(cell: unknown): unknown[] | undefined {
+export function flatten(cell: unknown): List | undefined {
+  if (ArrayBuffer.isView(cell) && isList(cell)) return cell;
   const values: unknown[] = [];
   const visit = (value: unknown, depth: number): boolean => {
     if (!isList(value)) return values.push(value) <= limits.rowValues;

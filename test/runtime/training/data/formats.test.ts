@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
+import { parquet } from '../../../../runtime/training/data/parquet.ts';
 import { datasets, fixture, rowsIn, sortedRows } from './datasets.ts';
 
 const { folder, open, openPath } = datasets();
@@ -247,5 +248,24 @@ describe('parquet', () => {
     expect(await rowsIn(await open('renamed.parquet', content, options))).toEqual(
       await rowsIn(await openPath(fixture('rows-groups.parquet'), options)),
     );
+  });
+
+  test('is decoded part by part where a row group is large, and no row is lost between parts', async () => {
+    const selection = { columns: ['label', 'x', 'pair'], exactly: undefined };
+    let [row, parts] = [0, 0];
+    for await (const block of parquet.rows({ path: fixture('many.parquet'), name: 'many.parquet' }, selection)) {
+      parts += 1;
+      const wrong = block.findIndex(({ number, cells }, index) => {
+        const [label, x, pair] = Array.from(cells);
+        const at = row + index;
+        const third = Math.floor(at / 100_000);
+        const found = [number, label, Number(x), ...(pair as number[])].join();
+        return found !== [at + 1, Math.floor(at / 400_000), Math.floor(at / 10_000), third, third].join();
+      });
+      expect(wrong).toBe(-1);
+      row += block.length;
+    }
+    expect(row).toBe(1_200_000);
+    expect(parts).toBeGreaterThan(1);
   });
 });
