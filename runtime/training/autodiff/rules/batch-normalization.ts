@@ -6,14 +6,19 @@ const epsilonOf = (operation: Operation): number => operation.float('epsilon', 1
 /** Whether it takes mean and variance from the batch, and renews the running ones. With frozen running ones it works as it serves. */
 export const normalizesBatch = (operation: Operation): boolean => operation.isStatistic(3) && operation.isStatistic(4);
 
-/** Mean and variance of the batch are the second and third output: with a momentum of 0 nothing of the running ones is left in them. */
+/**
+ * Mean and variance of the batch are the second and third output: with a momentum of 0 nothing of the running ones is left in
+ * them. ONNX Runtime writes them over the inputs 3 and 4, be these a caller's memory or not, so it gets others.
+ */
 function trainingForm(operation: Operation): readonly string[] {
   const { graph, inputs } = operation;
-  const isTraining = normalizesBatch(operation);
-  const mode = isTraining ? { training_mode: { int: 1 }, momentum: { float: 0 } } : {};
   const y = operation.output(0);
-  const outputs = isTraining ? [y, graph.newName('batchMean'), graph.newName('batchVariance')] : [y];
-  return graph.addMany('BatchNormalization', inputs, outputs, { epsilon: { float: epsilonOf(operation) }, ...mode });
+  const epsilon = { epsilon: { float: epsilonOf(operation) } };
+  if (!normalizesBatch(operation)) return graph.addMany('BatchNormalization', inputs, [y], epsilon);
+  const overwritten = inputs.slice(3).map((name) => graph.apply('Neg', [name]));
+  const outputs = [y, graph.newName('batchMean'), graph.newName('batchVariance')];
+  const training = { ...epsilon, training_mode: { int: 1 }, momentum: { float: 0 } };
+  return graph.addMany('BatchNormalization', [...inputs.slice(0, 3), ...overwritten], outputs, training);
 }
 
 /** The running mean and variance after this batch, in the order of the inputs 3 and 4. */

@@ -11,22 +11,24 @@ const depths = {
 
 export interface ResNetShape {
   depth: keyof typeof depths;
+  /** Channels of the first stage: 64 in the papers. */
+  width: number;
   /** Of the images, in pixels. */
   size: number;
   classes: number;
 }
 
-/** A residual network as it is in the papers, with random weights: input `image` [batch, 3, size, size], output `logits`. */
-export function resNet({ depth, size, classes }: ResNetShape): Uint8Array {
+/** A residual network, node by node as in the papers, with random weights: input `image` [batch, 3, size, size], output `logits`. */
+export function resNet({ depth, width: base, size, classes }: ResNetShape): Uint8Array {
   const { blocks, isBottleneck } = depths[depth];
   const network = new Network();
-  let value = network.normalized('stem', network.convolution('stem', 'image', 3, 64, 7, 2), 64, true);
+  let value = network.normalized('stem', network.convolution('stem', 'image', 3, base, 7, 2), base, true);
   const pool = { kernel_shape: { ints: [3, 3] }, strides: { ints: [2, 2] }, pads: { ints: [1, 1, 1, 1] } };
   value = network.builder.add('MaxPool', [value], pool);
-  let channels = 64;
+  let channels = base;
   for (const [stage, count] of blocks.entries()) {
     for (let block = 0; block < count; block++) {
-      const width = 64 * 2 ** stage;
+      const width = base * 2 ** stage;
       const stride = stage > 0 && block === 0 ? 2 : 1;
       const output = isBottleneck ? width * 4 : width;
       const name = `layer${stage + 1}.${block}`;
