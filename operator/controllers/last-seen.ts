@@ -17,7 +17,7 @@ export class LastSeen {
   note(key: Key, pods: readonly Pod[], isWanted: (name: string) => boolean): ReadonlyMap<string, Pod> {
     const present = new Map(pods.map((pod) => [pod.metadata.name, pod]));
     const gone = new Map([...(this.#pods.get(key) ?? [])].filter(([name]) => !present.has(name) && isWanted(name)));
-    this.#pods.set(key, new Map([...present, ...gone]));
+    this.#pods.set(key, new Map([...[...present].filter(([name]) => isWanted(name)), ...gone]));
     return gone;
   }
 
