@@ -2,6 +2,7 @@ import { answeringLatency } from './answering-latency.ts';
 import { malformedRequestsCampaign } from './malformed-requests.ts';
 import { operatorCrash } from './operator-crash.ts';
 import { seededBugs } from './seeded-bugs.ts';
+import { trainingFaults } from './training-faults.ts';
 
 /** Long test programs that are no part of `npm test`. Each says whether it passed. */
 const campaigns: Record<string, (say: (line: string) => void) => Promise<boolean>> = {
@@ -9,6 +10,7 @@ const campaigns: Record<string, (say: (line: string) => void) => Promise<boolean
   'malformed-requests': malformedRequestsCampaign,
   'operator-crash': operatorCrash,
   'seeded-bugs': seededBugs,
+  'training-faults': trainingFaults,
 };
 
 const asked = process.argv.slice(2);

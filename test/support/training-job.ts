@@ -1,9 +1,14 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { TrainingJobFile } from '../../runtime/training-contract.ts';
+import type { DataSpec, TrainingJobFile } from '../../runtime/training-contract.ts';
+
+/** What differs from the usual job. */
+export interface JobChanges extends Omit<Partial<TrainingJobFile>, 'data'> {
+  data?: Partial<DataSpec>;
+}
 
 /** A small classifier on data.csv in the folder, that leaves what it makes in the folder `output`. */
-export function jobIn(folder: string, changes: Partial<TrainingJobFile> = {}): TrainingJobFile {
+export function jobIn(folder: string, { data, ...changes }: JobChanges = {}): TrainingJobFile {
   const uri = (name: string): string => pathToFileURL(join(folder, name)).href;
   return {
     version: 1,
@@ -19,6 +24,7 @@ export function jobIn(folder: string, changes: Partial<TrainingJobFile> = {}): T
       validationSplit: 0.1,
       testSplit: 0.1,
       maxBadRows: 0,
+      ...data,
     },
     loss: 'CrossEntropy',
     metrics: ['accuracy'],
@@ -40,4 +46,15 @@ export function jobIn(folder: string, changes: Partial<TrainingJobFile> = {}): T
     output: { location: { uri: uri('output') }, modelName: 'clouds' },
     ...changes,
   };
+}
+
+/** 300 points around the centres of three classes, in so many dimensions, as the content of data.csv. */
+export function pointsOfClasses(dimensions = 6): string {
+  const wave = (number: number): number => Math.sin(number * 12.9898) * Math.cos(number * 78.233);
+  const columns = Array.from({ length: dimensions }, (_, column) => `x${column}`);
+  const rows = Array.from({ length: 300 }, (_, row) => {
+    const values = columns.map((_, column) => wave(row * dimensions + column + 1) + wave((row % 3) * 100 + column));
+    return [...values.map((value) => value.toFixed(4)), 'abc'[row % 3]].join();
+  });
+  return [[...columns, 'label'].join(), ...rows, ''].join('\n');
 }

@@ -1,4 +1,4 @@
-import type { TrainingJobFile } from '../../runtime/training-contract.ts';
+import { pointsOfClasses } from './training-job.ts';
 import { serverName, TrainingCluster, workerName, type ClusterOptions, type PlannedFault } from './training.ts';
 
 /** How a whole run of a job went. */
@@ -46,5 +46,36 @@ export const killPoints: readonly PlannedFault[] = [
   at(serverName(0), 'CoordinatorAfterOutcome'),
 ];
 
-/** 100 steps of a perceptron with Dropout. */
-export const perceptron: Partial<TrainingJobFile> = { epochs: 10 };
+/** What is trained. */
+export type Subject = Pick<ClusterOptions, 'job' | 'data'>;
+
+/** 100 steps with Adam and Dropout, on three servers' worth of weights. */
+export const perceptron: Subject = { job: { epochs: 10 } };
+
+/** 100 steps of convolutions with batch normalisation, clipped; one of three servers has none of the weights. */
+export const convolutions: Subject = {
+  data: pointsOfClasses(36),
+  job: {
+    epochs: 10,
+    data: { shape: [1, 6, 6] },
+    model: {
+      kind: 'Cnn',
+      channels: [12, 40],
+      kernelSize: 3,
+      activation: 'Relu',
+      batchNormalization: true,
+      dropout: 0.1,
+    },
+    optimizer: {
+      name: 'Nesterov',
+      learningRate: 0.05,
+      weightDecay: 1e-4,
+      momentum: 0.9,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+      clipNorm: 0.5,
+      schedule: { name: 'Cosine', warmupSteps: 5 },
+    },
+  },
+};

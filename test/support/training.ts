@@ -9,14 +9,13 @@ import { adminPaths, servingEnv } from '../../runtime/contract.ts';
 import {
   trainingEnv,
   trainingPorts,
-  type TrainingJobFile,
   type TrainingOutcome,
   type TrainingReport,
   type TrainingRole,
 } from '../../runtime/training-contract.ts';
 import { eventually } from './eventually.ts';
 import { startSupervisor, type Exit } from './supervisor.ts';
-import { jobIn } from './training-job.ts';
+import { jobIn, pointsOfClasses, type JobChanges } from './training-job.ts';
 import type { TrainingFaultPoint } from './training-main.ts';
 
 const main = fileURLToPath(new URL('training-main.ts', import.meta.url));
@@ -32,7 +31,7 @@ export interface PlannedFault {
 export interface ClusterOptions {
   servers: number;
   workers: number;
-  job?: Partial<TrainingJobFile>;
+  job?: JobChanges;
   /** Of the file data.csv. */
   data?: string;
   faults?: readonly PlannedFault[];
@@ -90,7 +89,7 @@ export class TrainingCluster {
     const cluster = new TrainingCluster(folder, options);
     await cluster.#supervisor.removeAtEnd(folder);
     await mkdir(join(folder, 'output'));
-    await writeFile(join(folder, 'data.csv'), options.data ?? clouds());
+    await writeFile(join(folder, 'data.csv'), options.data ?? pointsOfClasses());
     await writeFile(join(folder, 'job.json'), JSON.stringify(jobIn(folder, options.job)));
     const servers = Array.from({ length: options.servers }, (_, index) => cluster.#add('ParameterServer', index));
     await Promise.all(servers);
@@ -242,14 +241,4 @@ async function versionDigest({ output }: TrainingOutcome): Promise<string> {
   const { data, ...manifest } = JSON.parse(text) as { data: object };
   const rest = JSON.stringify({ ...manifest, data: { ...data, uri: '' } });
   return createHash('sha256').update(rest).digest('hex');
-}
-
-/** 300 points in six dimensions around the centres of three classes. */
-function clouds(): string {
-  const wave = (number: number): number => Math.sin(number * 12.9898) * Math.cos(number * 78.233);
-  const rows = Array.from({ length: 300 }, (_, row) => {
-    const values = Array.from({ length: 6 }, (_, column) => wave(row * 6 + column + 1) + wave((row % 3) * 10 + column));
-    return [...values.map((value) => value.toFixed(4)), 'abc'[row % 3]].join();
-  });
-  return ['a,b,c,d,e,f,label', ...rows, ''].join('\n');
 }

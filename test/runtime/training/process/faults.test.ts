@@ -16,13 +16,13 @@ describe('a job makes the same to the bit', () => {
   let undisturbed = '';
 
   beforeAll(async () => {
-    const { sha256, recomputedSteps, deaths } = await trained({ servers: 1, workers: 1, job: perceptron });
+    const { sha256, recomputedSteps, deaths } = await trained({ servers: 1, workers: 1, ...perceptron });
     expect({ recomputedSteps, deaths }).toEqual({ recomputedSteps: 0, deaths: [] });
     undisturbed = sha256;
   }, 100_000);
 
   test('with three parameter servers and five workers', async () => {
-    expect(await trained({ servers: 3, workers: 5, job: perceptron })).toEqual({
+    expect(await trained({ servers: 3, workers: 5, ...perceptron })).toEqual({
       sha256: undisturbed,
       recomputedSteps: 0,
       deaths: [],
@@ -32,7 +32,7 @@ describe('a job makes the same to the bit', () => {
   test.each(chosen)(
     'when $pod is killed at $point, and loses one step at most',
     async (fault) => {
-      const run = await trained({ servers: 2, workers: 2, job: perceptron, faults: [fault] });
+      const run = await trained({ servers: 2, workers: 2, ...perceptron, faults: [fault] });
       expect(run.sha256).toBe(undisturbed);
       expect(run.deaths).toEqual([`${fault.pod} SIGKILL`]);
       expect(run.recomputedSteps).toBeLessThanOrEqual(1);
@@ -41,7 +41,7 @@ describe('a job makes the same to the bit', () => {
   );
 
   test('when workers come and go', async () => {
-    const run = await trained({ servers: 2, workers: 1, job: perceptron }, async (cluster) => {
+    const run = await trained({ servers: 2, workers: 1, ...perceptron }, async (cluster) => {
       await cluster.reached(10);
       await cluster.resize(3);
       await cluster.reached(40);
@@ -51,7 +51,7 @@ describe('a job makes the same to the bit', () => {
   }, 100_000);
 
   test('when it is suspended and resumed with other workers, and computes no step again', async () => {
-    const run = await trained({ servers: 2, workers: 2, job: perceptron }, async (cluster) => {
+    const run = await trained({ servers: 2, workers: 2, ...perceptron }, async (cluster) => {
       await cluster.reached(15);
       expect(await cluster.suspend()).toEqual([0, 0, 0, 0]);
       await cluster.resume(1);
