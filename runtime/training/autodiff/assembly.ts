@@ -5,7 +5,8 @@ import type { Layout } from '../layout.ts';
 import { graphNames, type LabelSpec } from '../training-graph.ts';
 import type { GradientBuilder } from './gradient-builder.ts';
 import type { LossName } from './losses.ts';
-import { namePrefix, type SourceModel } from './source-model.ts';
+import { namePrefix } from './model-checks.ts';
+import type { SourceModel } from './source-model.ts';
 import { inputTypes, type Values } from './values.ts';
 
 /** What both graphs are made from. */

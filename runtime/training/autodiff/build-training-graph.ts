@@ -1,3 +1,4 @@
+import { OnnxError } from '../../onnx/onnx-error.ts';
 import { tensorShape } from '../../onnx/tensors.ts';
 import { layoutOf } from '../layout.ts';
 import type { LabelSpec, TrainingGraph } from '../training-graph.ts';
@@ -5,6 +6,7 @@ import { planTraining } from './analysis.ts';
 import { writeEvaluationGraph } from './evaluation-form.ts';
 import type { LossName } from './losses.ts';
 import { lossOperand, nodesFor } from './pruning.ts';
+import { invalidModel } from './refusal.ts';
 import { readSourceModel, type SourceModel } from './source-model.ts';
 import { writeTrainingGraph } from './training-form.ts';
 import { probeValues } from './values.ts';
@@ -26,6 +28,15 @@ export interface TrainingOptions {
  * @throws TrainingFailure of reason InvalidModel, or ModelNotTrainable with the name of the node and what to do about it
  */
 export async function buildTrainingGraph(bytes: Uint8Array, options: TrainingOptions): Promise<TrainingGraph> {
+  try {
+    return await derive(bytes, options);
+  } catch (error) {
+    if (error instanceof OnnxError) throw invalidModel(error.message);
+    throw error;
+  }
+}
+
+async function derive(bytes: Uint8Array, options: TrainingOptions): Promise<TrainingGraph> {
   const source = readSourceModel(bytes, options.rowShape);
   const values = await probeValues(source);
   const result = lossOperand(source, values, options.loss);

@@ -5,7 +5,7 @@ import { GraphBuilder } from '../../onnx/graph-builder.ts';
 import type { Dimension } from '../../onnx/model.ts';
 import { type NodeProto, NodeProtoSchema } from '../../onnx/onnx.gen.ts';
 import { graphNames, type RandomInput } from '../training-graph.ts';
-import { namePrefix } from './source-model.ts';
+import { namePrefix } from './model-checks.ts';
 import type { Values } from './values.ts';
 
 /** A value in the graph, or a float32 scalar. */
