@@ -37,7 +37,8 @@ export interface CaseOptions {
   outputs?: { count: number; used: number[] };
   /** Tells cases of the same operator and shapes apart. */
   note?: string;
-  domain?: string;
+  /** Names of operands that are frozen: `w` and their place. */
+  freeze?: string[];
 }
 
 /** A model of one operator between its operands and the output, and a batch for it. */
@@ -50,6 +51,8 @@ export interface GradientCase {
   /** The model's data inputs, float32. */
   inputs: { name: string; shape: number[]; data: Float32Array }[];
   rows: number;
+  /** Names of weights. */
+  freeze: string[];
   /** Elements may move by so much, in steps of finite differences, before the operator meets a kink. */
   step: number;
 }
@@ -96,7 +99,7 @@ const boolTensor = (name: string, shape: readonly number[], values: readonly num
 
 /** The case of an operator on its operands. */
 export function gradientCase(operator: string, operands: readonly Operand[], options: CaseOptions = {}): GradientCase {
-  const { attributes = {}, opset = 21, outputs = { count: 1, used: [0] }, note, domain = '' } = options;
+  const { attributes = {}, opset = 21, outputs = { count: 1, used: [0] }, note, freeze = [] } = options;
   const builder = new GraphBuilder('case.');
   const declared: ValueInfoProto[] = [];
   const inputs: GradientCase['inputs'] = [];
@@ -126,7 +129,7 @@ export function gradientCase(operator: string, operands: readonly Operand[], opt
     smallestGap = Math.min(smallestGap, gapOf(caseRows * count));
     return builder.add('Add', [data, name]);
   });
-  const results = builder.addMany(operator, names, outputs.count, attributes, domain);
+  const results = builder.addMany(operator, names, outputs.count, attributes);
   const used = outputs.used.map((index) => results[index] ?? '');
   const hasRows = operands.some(({ kind }) => kind === 'rows');
   const flat = used.map((name) =>
@@ -146,9 +149,12 @@ export function gradientCase(operator: string, operands: readonly Operand[], opt
     initializers: builder.initializers,
     inputs: declared,
     outputs: [tensorInfo('predictions', 'FLOAT', ['batch', undefined])],
-    ...(domain === '' ? {} : { domains: { [domain]: 1 } }),
   });
-  const name = caseName(operator, operands, attributes, [opset === 21 ? '' : `opset ${opset}`, note ?? '']);
+  const name = caseName(operator, operands, attributes, [
+    opset === 21 ? '' : `opset ${opset}`,
+    note ?? '',
+    freeze.length === 0 ? '' : `frozen ${freeze.join()}`,
+  ]);
   return {
     name,
     operator,
@@ -156,6 +162,7 @@ export function gradientCase(operator: string, operands: readonly Operand[], opt
     model: encodeModel(model),
     inputs,
     rows: caseRows,
+    freeze,
     step: kinked.test(operator) ? smallestGap / 10 : 0.02,
   };
 }

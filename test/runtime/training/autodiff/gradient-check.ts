@@ -21,10 +21,10 @@ const directions = 2;
 
 /** Compares each weight's gradient along random directions with finite differences of the loss, which the training graph itself gives. */
 export async function checkGradients(gradientCase: GradientCase): Promise<GradientError[]> {
-  const { model, inputs, rows, step } = gradientCase;
+  const { model, inputs, rows, step, freeze } = gradientCase;
   const width = await widthOf(gradientCase);
   const label = { kind: 'Values', width } as const;
-  const session = await GraphSession.open(model, { loss: 'MeanSquaredError', freeze: [], label });
+  const session = await GraphSession.open(model, { loss: 'MeanSquaredError', freeze, label });
   const random = seededRandom(7);
   const labels = Float32Array.from({ length: rows * width }, () => random.integer(2_001) / 1_000 - 1);
   const batch = { inputs, labels };

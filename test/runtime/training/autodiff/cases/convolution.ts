@@ -81,6 +81,8 @@ export const convolutionCases: GradientCase[] = [
     }),
   ),
   gradientCase('Conv', [rows([2, 4, 4]), weight([3, 2, 3, 3])], { note: 'without bias' }),
+  gradientCase('Conv', [rows([2, 4, 4]), weight([3, 2, 3, 3])], { freeze: ['w0'] }),
+  gradientCase('Conv', [rows([2, 4, 4]), weight([3, 2, 3, 3])], { freeze: ['w1'] }),
   ...transposed.map((one) => {
     const { outputPadding, outputShape, group = 1 } = one;
     const attributes = {

@@ -17,6 +17,19 @@ export const normalizationCases: GradientCase[] = [
       }),
     ];
   }),
+  gradientCase(
+    'BatchNormalization',
+    [rows([2, 3, 3]), weight([2]), weight([2]), weight([2]), weight([2], 'positive')],
+    { freeze: ['w3', 'w4'] },
+  ),
+  gradientCase(
+    'BatchNormalization',
+    [rows([2, 3, 3]), weight([2]), weight([2]), weight([2]), weight([2], 'positive')],
+    { freeze: ['w1', 'w2'] },
+  ),
+  gradientCase('BatchNormalization', [rows([2, 4]), weight([2]), weight([2]), weight([2]), weight([2], 'positive')], {
+    freeze: ['w0', 'w2'],
+  }),
   ...[
     [4, 3],
     [3, 2, 2],
