@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
+import { efficientNetLite0, type ImageClassifier } from '../support/resnet-model.ts';
 import { storageEndpoint } from './manifests.ts';
 import { images, namespaces, setStage, type Stage } from './stage.ts';
 
@@ -55,16 +56,23 @@ async function digitModels(folder: string): Promise<Record<string, string>> {
 }
 
 let stage: Stage;
+let classifier: ImageClassifier;
 let stop: (() => Promise<void>) | undefined;
 
 beforeAll(async () => {
+  classifier = await efficientNetLite0();
   const folder = await mkdtemp(join(tmpdir(), 'modelyard-digits-'));
   try {
-    stage = await setStage(await digitModels(folder));
+    stage = await setStage({
+      ...(await digitModels(folder)),
+      efficientnet: classifier.folder,
+      images: join(classifier.folder, '..', 'images'),
+    });
     stop = () => stage.stop();
   } finally {
     await rm(folder, { recursive: true });
   }
+  await stage.call('upload.ts', storageEndpoint, 'models', 'efficientnet-lite0/', '/data/efficientnet');
   await stage.install('v1');
 }, 3_600_000);
 
@@ -110,7 +118,7 @@ describe('a model on a cluster, from install to uninstall', () => {
     const example = await readFile(join(root, 'examples', 'efficientnet-s3.yaml'), 'utf8');
     await stage.cluster.kubectl(['apply', '--namespace', team, '--filename', '-'], example);
     await inTeam('wait', '--for=condition=Ready', '--timeout=180s', 'modeldeployment/efficientnet');
-    for (const { file, label } of stage.classifier.images) {
+    for (const { file, label } of classifier.images) {
       const printed = await stage.call(
         'classify.ts',
         `efficientnet.${team}.svc`,

@@ -29,6 +29,66 @@ export function secret(namespace: string, name: string): KubeObject {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, stringData: storageKeys };
 }
 
+const accessModes = ['ReadWriteOnce'];
+const storage = '1Gi';
+
+/** A folder of the node, for the claim of this name. */
+export function nodeVolume(namespace: string, name: string, node: string, path: string): KubeObject {
+  const onNode = [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] }];
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: `${namespace}-${name}` },
+    spec: {
+      accessModes,
+      capacity: { storage },
+      storageClassName: '',
+      claimRef: { namespace, name },
+      local: { path },
+      nodeAffinity: { required: { nodeSelectorTerms: onNode } },
+    },
+  };
+}
+
+/** @param storageClass absent: the cluster's default one provides a volume; empty: there is one already */
+export function claim(namespace: string, name: string, storageClass?: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { namespace, name },
+    spec: {
+      accessModes,
+      resources: { requests: { storage } },
+      ...(storageClass === undefined ? {} : { storageClassName: storageClass }),
+    },
+  };
+}
+
+/** A pod that copies a folder of its image into a claim, and ends. */
+export function filler(namespace: string, image: string, folder: string, claimName: string): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { namespace, name: `fill-${claimName}` },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      securityContext: restrictedPod,
+      volumes: [{ name: 'claim', persistentVolumeClaim: { claimName } }],
+      containers: [
+        {
+          name: 'fill',
+          image,
+          imagePullPolicy: 'IfNotPresent',
+          securityContext: restrictedContainer,
+          command: ['node', '--eval', 'fs.cpSync(process.argv[1], "/claim", { recursive: true })', folder],
+          volumeMounts: [{ name: 'claim', mountPath: '/claim' }],
+        },
+      ],
+    },
+  };
+}
+
 /** A pod of one container with a writable /tmp, owned by a Deployment of one replica. */
 function deployment(namespace: string, name: string, container: object): KubeObject {
   const labels = { app: name };

@@ -5,7 +5,6 @@ import type { KubeObject } from '../../operator/kube/object.ts';
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { writeImageArchive, type Image } from '../cluster/image.ts';
 import { eventually } from '../support/eventually.ts';
-import { efficientNetLite0, type ImageClassifier } from '../support/resnet-model.ts';
 import { runtimeImage } from '../support/runtime-image.ts';
 import { chart, helmFor, type Helm } from './helm.ts';
 import { callerImage, storageImage } from './images.ts';
@@ -27,7 +26,6 @@ const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'];
 export interface Stage {
   cluster: Cluster;
   helm: Helm;
-  classifier: ImageClassifier;
   /** Installs the chart, or upgrades it, with this tag of the operator's image. */
   install(operatorTag: string): Promise<void>;
   /** Applies objects, in order. */
@@ -42,18 +40,17 @@ export interface Stage {
   stop(): Promise<void>;
 }
 
-/** A one-node cluster where every namespace enforces `restricted`, with an S3 server that holds the models. */
+/**
+ * A one-node cluster where every namespace enforces `restricted`, with an S3 server whose bucket `models` is empty.
+ *
+ * @param data folders that scripts of caller/ find below /data
+ */
 export async function setStage(data: Record<string, string>): Promise<Stage> {
-  const classifier = await efficientNetLite0();
   const cluster = await startCluster({ node: 'containerd' });
   try {
     const helm = await helmFor(cluster.kubeconfig);
-    const stage = stageOn(cluster, helm, classifier);
-    await loadImages(cluster, {
-      ...data,
-      efficientnet: classifier.folder,
-      images: join(classifier.folder, '..', 'images'),
-    });
+    const stage = stageOn(cluster, helm);
+    await loadImages(cluster, data);
     await stage.apply(...Object.values(namespaces).map(restrictedNamespace));
     await stage.apply(
       secret(namespaces.team, 'models-s3'),
@@ -71,7 +68,7 @@ export async function setStage(data: Record<string, string>): Promise<Stage> {
     ]);
     // A pod is ready a moment before its Service leads there.
     await eventually(async () => {
-      await stage.call('upload.ts', storageEndpoint, 'models', 'efficientnet-lite0/', '/data/efficientnet');
+      await stage.call('upload.ts', storageEndpoint, 'models');
     }, 60_000);
     return stage;
   } catch (error) {
@@ -80,14 +77,13 @@ export async function setStage(data: Record<string, string>): Promise<Stage> {
   }
 }
 
-function stageOn(cluster: Cluster, helm: Helm, classifier: ImageClassifier): Stage {
+function stageOn(cluster: Cluster, helm: Helm): Stage {
   const { kubectl } = cluster;
   const inCaller = (...args: string[]) =>
     kubectl(['exec', '--namespace', namespaces.storage, 'deployment/caller', '--', 'node', ...args]);
   return {
     cluster,
     helm,
-    classifier,
     async install(operatorTag) {
       const settings = {
         'image.repository': images.operator,
