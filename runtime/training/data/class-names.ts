@@ -64,7 +64,7 @@ function textOf(cell: unknown): string | undefined {
 
 function wholeNumber(name: string): number | undefined {
   const number = Number(name);
-  return /^[+-]?\d+(\.0*)?$/.test(name) && Number.isSafeInteger(number) ? number + 0 : undefined;
+  return /^[+-]?\d+(\.0*)?$/.test(name) && Number.isSafeInteger(number) ? number : undefined;
 }
 
 /** A part of a text keeps the whole in memory; a copy does not. */

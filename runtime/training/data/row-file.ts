@@ -34,16 +34,11 @@ export class RowFileWriter {
     return this.#used === this.#buffer.length;
   }
 
-  /** @param parts the row's bytes; what they leave of the row stays zero */
-  append(...parts: readonly Uint8Array[]): void {
-    let at = this.#used;
+  /** @param row all its bytes, which are copied */
+  append(row: Uint8Array): void {
+    this.#buffer.set(row, this.#used);
     this.#used += this.#rowBytes;
     this.#rows += 1;
-    for (const part of parts) {
-      this.#buffer.set(part, at);
-      at += part.length;
-    }
-    this.#buffer.fill(0, at, this.#used);
   }
 
   /** @throws TrainingFailure of reason StorageFull */
