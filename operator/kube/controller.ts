@@ -18,6 +18,8 @@ export interface ControllerOptions {
   /** The store behind one of the definition's kinds. */
   storeOf: (kind: ResourceKind) => Store;
   publish: (owner: KubeObject, event: PlannedEvent) => void;
+  /** Hears of what our own writes changed, for the watch will not report it as a change any more. */
+  announce?: (kind: ResourceKind, change: Change) => void;
   clock: Clock;
   log: Log;
   metrics?: ControllerMetrics;
@@ -155,7 +157,7 @@ export class Controller<Observed, Status> {
   }
 
   #shell(): Shell {
-    const { client, publish, storeOf } = this.#options;
+    const { client, publish, storeOf, announce } = this.#options;
     return {
       client,
       refusals: this.#refusals,
@@ -164,14 +166,17 @@ export class Controller<Observed, Status> {
       assume: (object, seen) => {
         const kind = this.#kindOf(object);
         const change = kind === undefined ? undefined : storeOf(kind).assume(object, seen);
+        if (kind === undefined || change === undefined) return;
         // Our own status is no reason to look again; a new child may be, now that it can be seen.
-        if (kind !== undefined && change !== undefined && !sameKind(kind, this.#definition.kind))
-          this.changed(kind, change);
+        if (!sameKind(kind, this.#definition.kind)) this.changed(kind, change);
+        announce?.(kind, change);
       },
       assumeGone: (object) => {
         const kind = this.#kindOf(object);
         const change = kind === undefined ? undefined : storeOf(kind).delete(keyOf(object));
-        if (kind !== undefined && change !== undefined) this.changed(kind, change);
+        if (kind === undefined || change === undefined) return;
+        this.changed(kind, change);
+        announce?.(kind, change);
       },
     };
   }

@@ -8,7 +8,9 @@ import { Controller } from './controller.ts';
 import type { Definition } from './definition.ts';
 import { fenced, Leader } from './leader.ts';
 import { controllerMetrics, type ControllerMetrics } from './metrics.ts';
+import type { ResourceKind } from './object.ts';
 import { Recorder } from './recorder.ts';
+import type { Change } from './store.ts';
 
 export interface ManagerOptions {
   client: KubeClient;
@@ -29,6 +31,7 @@ export interface ManagerOptions {
 interface Running {
   name: string;
   run(signal: AbortSignal, hard: AbortSignal): Promise<void>;
+  changed(kind: ResourceKind, change: Change): void;
 }
 
 /** How long workers may take to finish their keys. */
@@ -68,11 +71,18 @@ export class Manager {
       client: this.#writer,
       storeOf: this.#caches.join(definition, (kind, change) => controller.changed(kind, change)),
       publish: (owner, event) => this.#recorder.publish(owner, event),
+      announce: (kind, change) => {
+        for (const other of this.#controllers) if (other.name !== definition.name) other.changed(kind, change);
+      },
       clock,
       log,
       metrics: this.#metrics,
     });
-    this.#controllers.push({ name: definition.name, run: (signal, hard) => controller.run(signal, hard) });
+    this.#controllers.push({
+      name: definition.name,
+      run: (signal, hard) => controller.run(signal, hard),
+      changed: (kind, change) => controller.changed(kind, change),
+    });
   }
 
   /**

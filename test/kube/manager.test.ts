@@ -31,6 +31,24 @@ const definition: Definition<KubeObject, { phase: string }> = {
   childrenOf: () => [],
 };
 
+const followerKind = { ...ownerKind, kind: 'Follower', plural: 'followers' };
+
+/** Says of each follower what the status of the owner `x` says. */
+const follower: Definition<{ owner: KubeObject; phase: string }, { seen: string }> = {
+  name: 'followers',
+  kind: followerKind,
+  owns: [],
+  watches: [{ kind: ownerKind, keysOf: () => ['n/f'] }],
+  observe: (key, stores) => {
+    const owner = stores(followerKind).get(key);
+    const { phase = 'Unknown' } = (stores(ownerKind).get('n/x')?.status ?? {}) as { phase?: string };
+    return owner && { owner, phase };
+  },
+  render: ({ phase }) => ({ apply: [], remove: [], status: { seen: phase }, events: [] }),
+  ownerOf: ({ owner }) => owner,
+  childrenOf: () => [],
+};
+
 const stops: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -68,6 +86,7 @@ async function managing(wrap: (client: KubeClient) => KubeClient = (client) => c
     health: { host: '127.0.0.1', port, paths: { live: '/livez', ready: '/readyz', metrics: '/metrics' } },
   });
   manager.add(definition);
+  manager.add(follower);
   const stop = new AbortController();
   const start = (): Promise<unknown> => {
     const ended = manager.run(stop.signal).then(
@@ -100,6 +119,27 @@ async function served(get: (path: string) => Promise<unknown>): Promise<void> {
   }
 }
 
+test('a controller that watches a kind hears of what another controller wrote to its status, before the watch tells of it', async () => {
+  const lateEvents = (client: KubeClient): KubeClient => ({
+    ...client,
+    async *watch(kind, options) {
+      for await (const event of client.watch(kind, options)) {
+        await settled();
+        yield event;
+      }
+    },
+  });
+  const { clock, cluster, start, trace } = await managing(lateEvents);
+  cluster.add({ ...ownerNamed('f'), kind: followerKind.kind });
+  void start();
+  await until(() => trace.includes('applyStatus Follower') && trace.includes('applyStatus Owner'));
+  for (let seconds = 0; seconds < 10; seconds++) {
+    await settled();
+    clock.advance(1_000);
+  }
+  expect(cluster.get({ ...followerKind, name: 'f', namespace: 'n' }).status).toEqual({ seen: 'Made' });
+});
+
 describe('the manager starts', () => {
   test('health first, then lists, then the lease, then workers', async () => {
     const { gate, get, start, trace } = await managing();
@@ -115,6 +155,7 @@ describe('the manager starts', () => {
     expect(trace).toEqual([
       'list Owner',
       'list ConfigMap',
+      'list Follower',
       'create Lease',
       'apply ConfigMap',
       'applyStatus Owner',
@@ -130,10 +171,10 @@ describe('the manager starts', () => {
     const spec = { holderIdentity: 'two', leaseDurationSeconds: 15 };
     cluster.add({ ...kind, metadata: { name, namespace }, spec });
     void start();
-    await until(() => trace.length === 2);
+    await until(() => trace.length === 3);
     await settled();
     expect(await get('/readyz')).toEqual([200, 'ok']);
-    expect(trace).toEqual(['list Owner', 'list ConfigMap']);
+    expect(trace).toEqual(['list Owner', 'list ConfigMap', 'list Follower']);
   });
 
   test('and may be stopped before the lists are complete', async () => {
