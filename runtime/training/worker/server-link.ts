@@ -164,7 +164,12 @@ export class ServerLink {
   #receive(version: number, receptionOf: (target: PullTarget) => Reception | undefined): Reception | undefined {
     const ask = this.#pulls.get(version);
     const reception = ask && receptionOf(ask.target);
-    if (!reception) return undefined;
+    if (!ask) return undefined;
+    if (!reception) {
+      // All that was missing, such as slots of a rule that has none, may have been here before.
+      if (ask.target.isComplete()) this.#endPull(version, 'Here');
+      return undefined;
+    }
     return {
       into: reception.into,
       lost: () => reception.lost(),
