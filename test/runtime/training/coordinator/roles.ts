@@ -1,0 +1,83 @@
+import { rm } from 'node:fs/promises';
+import { pino } from 'pino';
+import { createRegistry } from '../../../../lib/metrics.ts';
+import { storageOf } from '../../../../runtime/config.ts';
+import type { TrainingOutcome, TrainingRole } from '../../../../runtime/training-contract.ts';
+import { readTrainingConfig } from '../../../../runtime/training/config.ts';
+import type { ProcessEnd } from '../../../../runtime/training/process-end.ts';
+import type { Role, RoleOptions } from '../../../../runtime/training/process-role.ts';
+import { ServerRole } from '../../../../runtime/training/process-server.ts';
+import { startWorker } from '../../../../runtime/training/worker/start-worker.ts';
+import { createSmallJob, podEnvironment, type JobChanges, type SmallJob } from './small-job.ts';
+
+const timing = { heartbeatMs: 2_000, silenceMs: 10_000, helloMs: 5_000 };
+
+/** A job on this machine whose roles share this process; they talk over loopback all the same. */
+export class JobRoles {
+  readonly small: SmallJob;
+  readonly #roles = new Set<Role>();
+
+  constructor(small: SmallJob) {
+    this.small = small;
+  }
+
+  static async create(changes: JobChanges = {}): Promise<JobRoles> {
+    return new JobRoles(await createSmallJob(changes));
+  }
+
+  /** @param servers how many there are in all */
+  async start(
+    role: TrainingRole,
+    index: number,
+    servers: number,
+    reached: RoleOptions['reached'] = () => undefined,
+  ): Promise<Role> {
+    const environment = podEnvironment(this.small, servers, role, index);
+    const config = { ...readTrainingConfig(environment), threads: 1 };
+    const now = (): number => performance.now();
+    const options: RoleOptions = {
+      config,
+      job: this.small.job,
+      storageOf: (name, location) => storageOf(environment, name, location, config.storage),
+      transport: { tls: undefined, timing: { ...timing, now }, lookup: undefined },
+      registry: createRegistry({ ofProcess: false }),
+      now,
+      random: Math.random,
+      log: pino({ level: 'silent' }),
+      reached,
+    };
+    const started = role === 'Worker' ? await startWorker(options) : new ServerRole(options);
+    this.#roles.add(started);
+    // A process would exit: its connections end.
+    void started.ended.catch(() => undefined).then(() => this.stop(started, 0));
+    return started;
+  }
+
+  startAll(servers: number, workers: number, reached?: RoleOptions['reached']): Promise<Role[]> {
+    return Promise.all([
+      ...Array.from({ length: servers }, (_, index) => this.start('ParameterServer', index, servers, reached)),
+      ...Array.from({ length: workers }, (_, index) => this.start('Worker', index, servers, reached)),
+    ]);
+  }
+
+  /** Stops everybody, as a suspension does. */
+  async suspend(): Promise<ProcessEnd[]> {
+    return Promise.all([...this.#roles].map((role) => this.stop(role, 10_000)));
+  }
+
+  async end(): Promise<void> {
+    await Promise.all([...this.#roles].map((role) => this.stop(role, 0)));
+    await rm(this.small.root, { recursive: true, force: true });
+  }
+
+  stop(role: Role, graceMs: number): Promise<ProcessEnd> {
+    this.#roles.delete(role);
+    return role.stop(graceMs);
+  }
+}
+
+/** How a job ended, from what server 0 says last. */
+export async function outcomeOf(coordinator: Role | undefined): Promise<TrainingOutcome> {
+  const end = await coordinator?.ended;
+  return JSON.parse(end?.lastWords ?? 'null') as TrainingOutcome;
+}
