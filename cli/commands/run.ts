@@ -28,16 +28,29 @@ interface LogRecord {
   err?: { message?: string };
 }
 
-/** A pod's log line for a person: pino's JSON becomes its level and message, anything else stays as it is. */
-function readable(line: string): { level: string | undefined; text: string } {
+/** The record of a line that is a JSON object, as our own programs write them. */
+function recordIn(line: string): LogRecord | undefined {
+  if (!line.startsWith('{')) return undefined;
   try {
-    const { level, msg, err } = JSON.parse(line) as LogRecord;
-    if (msg === undefined) return { level: undefined, text: line };
-    const cause = err?.message === undefined ? '' : `: ${err.message}`;
-    return { level, text: `${level === 'info' ? '' : `${level ?? ''}: `}${msg}${cause}` };
+    return JSON.parse(line) as LogRecord;
   } catch {
-    return { level: undefined, text: line };
+    return undefined;
   }
+}
+
+/** A pod's log line for a person: pino's JSON becomes its level and message, anything else stays as it is. */
+function readable(line: string): string {
+  const { level, msg, err } = recordIn(line) ?? {};
+  if (msg === undefined) return line;
+  const cause = err?.message === undefined ? '' : `: ${err.message}`;
+  return `${level === 'info' ? '' : `${level ?? ''}: `}${msg}${cause}`;
+}
+
+/** A line of a job that is no warning: its progress says as much. */
+function isChatter({ metadata }: KubeObject, line: string): boolean {
+  const record = recordIn(line);
+  const isOfJob = metadata.labels?.[labels.job] !== undefined;
+  return isOfJob && record !== undefined && !['warn', 'error', 'fatal'].includes(record.level ?? '');
 }
 
 /** Prints what becomes of each deployment: a line for each new reason or message, and where it answers once Ready. */
@@ -81,9 +94,7 @@ export async function run(
     wholeLoopback: process.platform === 'linux',
     log,
     onLine: (pod, line) => {
-      const { level, text } = readable(line);
-      const isChatter = pod.metadata.labels?.[labels.job] !== undefined && (level === 'info' || level === 'debug');
-      if (verbose || !isChatter) terminal.print(`${shortName(pod)} | ${text}`);
+      if (verbose || !isChatter(pod, line)) terminal.print(`${shortName(pod)} | ${readable(line)}`);
     },
   });
   const ended = Promise.withResolvers<undefined>();

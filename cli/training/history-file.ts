@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { CurvePoint } from './loss-curve.ts';
 
 /** More points than pixels show nothing, and single steps are noisy. */
-const mostPoints = 160;
+const mostPoints = 80;
 
 /**
  * The loss curve that a job wrote beside its model, with the means of neighbouring steps where there are many. Undefined where there

@@ -100,7 +100,7 @@ describe('watching jobs', () => {
       (_, index) => `${index + 1},${1 - index / 1_000},${index === 499 ? 0.7 : ''}`,
     );
     await writeFile(join(version, 'history.csv'), `step,loss,validationLoss\n${rows.join('\n')}\n`);
-    expect(await readHistory(join(version, 'model'))).toHaveLength(144);
+    expect(await readHistory(join(version, 'model'))).toHaveLength(78);
     cluster.add(job('digits'));
     cluster.writeStatus(refOf('digits'), complete(true));
     await untilOver(1);

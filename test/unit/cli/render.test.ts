@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { render } from '../../../cli/commands/render.ts';
@@ -23,6 +24,28 @@ describe('render', () => {
       'ServiceAccount team/digits-serving',
     ]);
     expect(JSON.stringify(objects)).toContain(options.image);
+  });
+
+  test('prints the pods of a job too, and says of a deployment that waits for its model that there is nothing yet', async () => {
+    const terminal = scriptedTerminal(await readFile('examples/digits/train-and-serve.yaml', 'utf8'));
+    await render(terminal, ['-'], options);
+    const text = terminal.printed.join('\n');
+    const objects = parseAllDocuments(text).flatMap((document) => (document.toJS() as KubeObject | null) ?? []);
+    expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([
+      'ServiceAccount digits-training',
+      'ConfigMap digits-training-job',
+      'NetworkPolicy digits-training',
+      'Service digits-training',
+      ...['ps-0', 'ps-1', 'worker-0', 'worker-1', 'worker-2'].map((role) => `Pod digits-${role}`),
+    ]);
+    expect(text).toMatch(/\n# ModelDeployment digits: nothing yet; the lineage digits has no accepted version yet/);
+  });
+
+  test('refuses a job that no cluster would run, naming the document', async () => {
+    const yaml = (await readFile('examples/digits/train-and-serve.yaml', 'utf8')).replace('pvc://data', 'file:///data');
+    await expect(render(scriptedTerminal(yaml), ['-'], options)).rejects.toThrow(
+      /^standard input, document 1 \(line \d+\): spec\.train\.data\.uri file:/,
+    );
   });
 
   test('refuses what a cluster would not serve, naming the document', async () => {
