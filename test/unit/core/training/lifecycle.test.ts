@@ -347,6 +347,18 @@ describe('the end of a job', () => {
     expect(over('Failed', '2026-11-24T10:00:00Z').removed).toEqual(['ps-0']);
   });
 
+  test('takes away pods whose node does not let go of them', () => {
+    const leaving = (deletionTimestamp: string) => {
+      const pods: Pods = [{ name: 'ps-0', is: 'Leaving', metadata: { deletionTimestamp } }];
+      return plan({
+        object: { status: { ...started, phase: 'Failed', completionTime: '2026-11-24T09:00:00Z' } },
+        pods,
+      });
+    };
+    expect(leaving('2026-11-24T09:59:30Z').removed).toEqual(['ps-0!']);
+    expect(leaving('2026-11-24T09:59:40Z')).toMatchObject({ removed: [], requeueAfterMs: 10_000 });
+  });
+
   test.each([
     [0, '2026-11-24T09:59:55Z', false, 5_000],
     [0, '2026-11-24T09:59:50Z', true, undefined],
