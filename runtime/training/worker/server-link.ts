@@ -2,6 +2,7 @@ import { fromServer, type FromServer, type ToServer } from '../messages.ts';
 import type { TreeNode } from '../sum-tree.ts';
 import type { Connection, Receiver, Reception } from '../transport/connection.ts';
 import type { Link } from '../transport/link.ts';
+import type { WorkerObserver } from './worker-metrics.ts';
 
 /** How a pull ended: with all of it, with the word that the version is not there, or with the generation. */
 export type PullEnd = 'Here' | 'Gone' | 'Dropped';
@@ -39,6 +40,7 @@ export type Connect = (
  */
 export class ServerLink {
   readonly #connect: Connect;
+  readonly #moved: WorkerObserver['moved'];
   readonly #pulls = new Map<number, Ask<PullEnd> & { target: PullTarget }>();
   readonly #others = new Map<string, Ask<boolean>>();
   #generation = 0;
@@ -46,8 +48,9 @@ export class ServerLink {
   #link: Pick<Link, 'close'> | undefined;
   #connection: Connection<ToServer> | undefined;
 
-  constructor(connect: Connect) {
+  constructor(connect: Connect, moved: WorkerObserver['moved']) {
     this.#connect = connect;
+    this.#moved = moved;
   }
 
   /** Ends all requests of the generation before. */
@@ -105,6 +108,7 @@ export class ServerLink {
     const generation = this.#generation;
     return this.#ask(pushKey(step, node), (connection) => {
       const finite = Number.isFinite(loss) ? loss : null;
+      this.#moved('sent', values.byteLength);
       void connection.send({ type: 'push', generation, step, node, loss: finite }, values);
     });
   }
@@ -174,6 +178,7 @@ export class ServerLink {
       into: reception.into,
       lost: () => reception.lost(),
       done: () => {
+        this.#moved('received', reception.into.byteLength);
         reception.done();
         if (ask.target.isComplete() && this.#pulls.get(version) === ask) this.#endPull(version, 'Here');
       },

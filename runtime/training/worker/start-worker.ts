@@ -11,17 +11,16 @@ import { Link } from '../transport/link.ts';
 import { updateRule } from '../update-rule.ts';
 import { Engine } from './engine.ts';
 import { TrainingWorker, type WorkerEnd } from './training-worker.ts';
-import { createWorkerMetrics } from './worker-metrics.ts';
+import { observeIn } from './worker-metrics.ts';
 
 /** The rule is only asked how many slots it has. */
 const fewBytes = 65_536;
 
 /** Starts a worker of a job. */
 export async function startWorker(options: RoleOptions): Promise<Role> {
-  const { config, job, storageOf, transport, registry, random, log, reached } = options;
+  const { config, job, storageOf, transport, registry, now, random, log, reached } = options;
   const { index, parameterServers, podName, executionProvider } = config;
   const engine = new Engine(executionProvider === 'cuda' ? 1 : config.threads, executionProvider);
-  const metrics = createWorkerMetrics(registry);
   const connect = (
     server: number,
     to: Pick<Hello, 'channel' | 'incarnation'>,
@@ -43,13 +42,11 @@ export async function startWorker(options: RoleOptions): Promise<Role> {
       prepareProgram({ job, storageOf, workFolder: join(config.storage.cacheDir, `rows-${podName}`), signal, log }),
     connectControl: (open, failed) => connect(0, { channel: 'Control', incarnation: 0 }, open, failed),
     connectData: (server, incarnation, open) => connect(server, { channel: 'Data', incarnation }, open),
+    now,
     random,
     log,
     reached,
-    pushed: (step, leaves) => {
-      metrics.step.set(step);
-      metrics.shards.inc(leaves);
-    },
+    observer: observeIn(registry),
   });
   return {
     report: () => ({ phase: worker.phase, ...(worker.fault && { fault: worker.fault }) }),

@@ -10,6 +10,7 @@ import { contributionOf, pieceLevel, type Round } from './gradient-round.ts';
 import type { Claim, HeldVersions } from './held-versions.ts';
 import type { RowSource } from './row-source.ts';
 import type { ServerLink } from './server-link.ts';
+import type { WorkerObserver } from './worker-metrics.ts';
 
 export interface StepLoopOptions {
   engine: Pick<Engine, 'threads' | 'gradient' | 'add' | 'recycle'>;
@@ -21,8 +22,9 @@ export interface StepLoopOptions {
   gradientShards: number;
   seed: number;
   reached: Reached<WorkerFaultPoint>;
-  /** So many leaves of a step are computed and with all servers. */
-  pushed: (step: number, leaves: number) => void;
+  observer: WorkerObserver;
+  /** In milliseconds. */
+  now: () => number;
   failed: (error: unknown) => void;
 }
 
@@ -46,6 +48,8 @@ export class StepLoop {
   /** Steps before it are over. */
   #first = 0;
   #hasEnded = false;
+  /** When the last gradients were there; undefined while some are missing. */
+  #computedAtMs: number | undefined;
 
   constructor(options: StepLoopOptions) {
     this.#options = options;
@@ -92,9 +96,16 @@ export class StepLoop {
     void claim.ended.then((how) => {
       if (this.#hasEnded || how === 'Dropped') return;
       claim.isHere = how === 'Here';
+      if (claim.isHere) this.#measureWait();
       this.#passTo(claim.isHere ? version : version + 1);
       this.#advance();
     });
+  }
+
+  #measureWait(): void {
+    const { observer, now } = this.#options;
+    if (this.#computedAtMs !== undefined) observer.waited(now() - this.#computedAtMs);
+    this.#computedAtMs = undefined;
   }
 
   /** Whoever has a version knows that all steps before it are over. */
@@ -109,7 +120,7 @@ export class StepLoop {
   }
 
   #begin({ step, leaves }: Work): void {
-    const { engine, held, rows, gradientShards, seed, failed } = this.#options;
+    const { engine, held, rows, gradientShards, seed, observer, now, failed } = this.#options;
     this.#begun.set(step, new Set([...(this.#begun.get(step) ?? []), ...leaves]));
     const { parameters, release } = held.claim(step);
     const round: Round = {
@@ -123,7 +134,12 @@ export class StepLoop {
     const level = pieceLevel(leaves.length, engine.threads);
     const nodes = rangesOf(leaves).flatMap(({ from, to }) => coverOf(from, to, gradientShards));
     const computed = nodes.map((node) => ({ node, contribution: contributionOf(node, level, round, engine) }));
-    void Promise.allSettled(computed.map(({ contribution }) => contribution)).then(release);
+    const beganAtMs = now();
+    void Promise.allSettled(computed.map(({ contribution }) => contribution)).then(() => {
+      release();
+      this.#computedAtMs = now();
+      observer.computed(this.#computedAtMs - beganAtMs);
+    });
     for (const { node, contribution } of computed) {
       this.#deliver(step, node, contribution).catch((error: unknown) => this.#hasEnded || failed(error));
     }
@@ -131,7 +147,7 @@ export class StepLoop {
   }
 
   async #deliver(step: number, node: TreeNode, computed: Promise<Contribution>): Promise<void> {
-    const { engine, held, links, slices, gradientShards, reached, pushed } = this.#options;
+    const { engine, held, links, slices, gradientShards, reached, observer } = this.#options;
     const contribution = await computed;
     // A server that pushes are sent to is one whose mirror has the version that they are for.
     await held.mirrored(step);
@@ -151,7 +167,7 @@ export class StepLoop {
     engine.recycle(contribution);
     await reached('WorkerAfterPush', step);
     const { from, to } = leavesOf(node, gradientShards);
-    pushed(step, to - from);
+    observer.pushed(step, to - from);
   }
 
   #leavesOf(step: number): number[] {

@@ -6,7 +6,13 @@ import { slicesOf } from '../layout.ts';
 import { coordinatorToWorker, type CoordinatorToWorker, type WorkerToCoordinator } from '../messages.ts';
 import type { Program } from '../program.ts';
 import type { Reached } from '../server/fault-points.ts';
-import { TransportError, type Connection, type Payload, type Receiver } from '../transport/connection.ts';
+import {
+  TransportError,
+  type Connection,
+  type Payload,
+  type Receiver,
+  type TransportCode,
+} from '../transport/connection.ts';
 import type { Link } from '../transport/link.ts';
 import type { Engine } from './engine.ts';
 import { evaluate, type Evaluation } from './evaluation.ts';
@@ -15,6 +21,7 @@ import { HeldVersions } from './held-versions.ts';
 import { RowSource } from './row-source.ts';
 import { ServerLink, type Connect } from './server-link.ts';
 import { StepLoop } from './step-loop.ts';
+import type { WorkerObserver } from './worker-metrics.ts';
 
 export interface TrainingWorkerOptions {
   job: TrainingJobFile;
@@ -32,11 +39,12 @@ export interface TrainingWorkerOptions {
   ): Pick<Link, 'close'>;
   /** Keeps a data connection to a server. */
   connectData: (server: number, ...parameters: Parameters<Connect>) => ReturnType<Connect>;
+  /** In milliseconds. */
+  now: () => number;
   random: () => number;
   log: Log;
   reached: Reached<WorkerFaultPoint>;
-  /** So many leaves of a step are computed and with all servers. */
-  pushed: (step: number, leaves: number) => void;
+  observer: WorkerObserver;
 }
 
 /** How a worker's part in the job ended. */
@@ -70,6 +78,8 @@ export class TrainingWorker {
   #generation = 0;
   #isRegistered = false;
   #fault: TrainingFault | undefined;
+  /** While there is no connection to the coordinator. */
+  #unreachable = unreachable('Closed', 'it was not tried yet');
 
   constructor(options: TrainingWorkerOptions) {
     this.#options = options;
@@ -91,8 +101,9 @@ export class TrainingWorker {
     return this.#isRegistered ? 'Running' : 'Waiting';
   }
 
+  /** What keeps it from its work. */
   get fault(): TrainingFault | undefined {
-    return this.#fault;
+    return this.#fault ?? (this.#connection ? undefined : this.#unreachable);
   }
 
   /** Leaves the job: the coordinator gives what was assigned to others at once. Resolves when no graph runs any more. */
@@ -135,13 +146,13 @@ export class TrainingWorker {
   }
 
   #partsOf(program: Program): Parts {
-    const { job, servers, slots, connectData } = this.#options;
+    const { job, servers, slots, connectData, observer } = this.#options;
     const { layout, inputs } = program.graph;
     const [input] = inputs;
     if (!input) throw new Error('the graph takes no data');
     const links = Array.from(
       { length: servers },
-      (_, server) => new ServerLink((incarnation, open) => connectData(server, incarnation, open)),
+      (_, server) => new ServerLink((incarnation, open) => connectData(server, incarnation, open), observer.moved),
     );
     const held = new HeldVersions(slicesOf(layout.total, servers), slots, links);
     const plan = { ...job, rows: program.dataset.split.train };
@@ -172,7 +183,8 @@ export class TrainingWorker {
     };
   }
 
-  #isRefused({ refusal, message }: TransportError): boolean {
+  #isRefused({ code, refusal, message }: TransportError): boolean {
+    this.#unreachable = unreachable(code, message);
     if (refusal === 'Superseded') this.#end.resolve({ kind: 'Superseded', message });
     return refusal === 'Superseded';
   }
@@ -222,7 +234,7 @@ export class TrainingWorker {
   }
 
   #newLoop(): StepLoop {
-    const { job, servers, engine, reached, pushed } = this.#options;
+    const { job, servers, engine, reached, observer, now } = this.#options;
     const { held, rows, links, program } = this.#theParts();
     return new StepLoop({
       engine,
@@ -233,7 +245,8 @@ export class TrainingWorker {
       gradientShards: job.gradientShards,
       seed: job.seed,
       reached,
-      pushed,
+      observer,
+      now,
       failed: (error) => this.#fail(error),
     });
   }
@@ -274,4 +287,10 @@ export class TrainingWorker {
     this.#fault = error.fault;
     this.#say({ type: 'failed', fault: error.fault });
   }
+}
+
+function unreachable(code: TransportCode, why: string): TrainingFault {
+  const reason = code === 'Untrusted' ? 'InvalidTransportSecret' : 'WaitingForServers';
+  const message = `parameter server 0, which coordinates, cannot be reached: ${why}; it is tried again until it is there`;
+  return { reason, message, retrying: true };
 }

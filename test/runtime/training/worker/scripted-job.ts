@@ -1,4 +1,6 @@
 import { pino } from 'pino';
+import type { Registry } from 'prom-client';
+import { createRegistry } from '../../../../lib/metrics.ts';
 import type { Dataset, Rows } from '../../../../runtime/training/data/dataset.ts';
 import { slicesOf } from '../../../../runtime/training/layout.ts';
 import {
@@ -13,6 +15,7 @@ import { uniform } from '../../../../runtime/training/random.ts';
 import { type Connection, type Payload, type Receiver } from '../../../../runtime/training/transport/connection.ts';
 import { connectInMemory } from '../../../../runtime/training/transport/memory-connection.ts';
 import { Engine } from '../../../../runtime/training/worker/engine.ts';
+import { observeIn } from '../../../../runtime/training/worker/worker-metrics.ts';
 import { TrainingWorker, type TrainingWorkerOptions } from '../../../../runtime/training/worker/training-worker.ts';
 import type { TrainingJobFile } from '../../../../runtime/training-contract.ts';
 import { eventually } from '../../../support/eventually.ts';
@@ -104,6 +107,8 @@ export const parametersAt = (version: number): Float32Array =>
   uniform(version, ['parameters'], graph.layout.total).map((value) => (value - 0.5) / 10);
 
 export interface ScriptedJob {
+  /** Of the worker's metrics. */
+  registry: Registry;
   worker: TrainingWorker;
   engine: Engine;
   coordinator: Coordinator;
@@ -121,6 +126,7 @@ export function startScriptedJob(
   changes: Partial<TrainingWorkerOptions> & { read?: Dataset['read'] } = {},
 ): ScriptedJob {
   const engine = new Engine(1, 'cpu');
+  const registry = createRegistry({ ofProcess: false });
   const coordinator: Coordinator = new Peer(workerToCoordinator);
   const peers: Server[] = Array.from({ length: servers }, () => new Peer(toServer));
   const connected: number[][] = peers.map(() => []);
@@ -168,10 +174,12 @@ export function startScriptedJob(
     random: Math.random,
     log: pino({ level: 'silent' }),
     reached: () => undefined,
-    pushed: () => undefined,
+    observer: observeIn(registry),
+    now: () => performance.now(),
     ...changes,
   });
   return {
+    registry,
     worker,
     engine,
     coordinator,

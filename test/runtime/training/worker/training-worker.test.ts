@@ -4,6 +4,8 @@ import type { Assignment } from '../../../../runtime/training/messages.ts';
 import { metricsOf } from '../../../../runtime/training/metrics.ts';
 import { leavesOf } from '../../../../runtime/training/sum-tree.ts';
 import type { Contribution } from '../../../../runtime/training/worker/engine-messages.ts';
+import { TransportError } from '../../../../runtime/training/transport/connection.ts';
+import { connectInMemory } from '../../../../runtime/training/transport/memory-connection.ts';
 import { contributionOf } from '../../../../runtime/training/worker/gradient-round.ts';
 import { eventually } from '../../../support/eventually.ts';
 import {
@@ -106,6 +108,31 @@ describe('a worker', () => {
         await acknowledge(job, server, 2 * (step + 1));
       }
     }
+    const bytes = graph.layout.total * 4;
+    const count = async (name: string): Promise<number | undefined> =>
+      (await job.registry.getSingleMetric(name)?.get())?.values.find(({ labels }) => labels.direction !== 'received')
+        ?.value;
+    await eventually(async () => expect(await count('modelyard_training_worker_shards_total')).toBe(6), 5_000, 5);
+    expect(await count('modelyard_training_worker_step')).toBe(1);
+    expect(await count('modelyard_training_worker_transfer_bytes_total')).toBe(4 * bytes);
+  });
+
+  test.each([
+    ['Unreachable', 'WaitingForServers'],
+    ['Untrusted', 'InvalidTransportSecret'],
+  ] as const)('says why the coordinator is not reached: %s is %s, until it is', async (code, reason) => {
+    let open = (): void => undefined;
+    const job: ScriptedJob = start({
+      connectControl: (opened, failed) => {
+        open = () => connectInMemory(opened, (connection) => job.coordinator.open(connection));
+        expect(failed(new TransportError(code, 'the reason'))).toBe(false);
+        return { close: () => job.coordinator.cut() };
+      },
+    });
+    expect(job.worker.fault).toMatchObject({ reason, message: expect.stringContaining('the reason') as unknown });
+    open();
+    await job.coordinator.until('ready', 1);
+    expect(job.worker.fault).toBeUndefined();
   });
 
   test('asks for the next version as soon as it works on one, so that it is sent when it is made', async () => {
@@ -242,6 +269,14 @@ describe('a worker', () => {
     const fault = { reason: 'DataChanged', message: 'other data', retrying: false } as const;
     rejected.coordinator.say({ type: 'reject', fault });
     expect(await rejected.worker.ended).toEqual({ kind: 'Rejected', fault });
+    const superseded = start({
+      connectControl: (_, failed) => {
+        const refusal = { refusal: 'Superseded' };
+        expect(failed(new TransportError('Refused', 'another worker 0 came', refusal))).toBe(true);
+        return { close: () => undefined };
+      },
+    });
+    expect(await superseded.worker.ended).toEqual({ kind: 'Superseded', message: 'another worker 0 came' });
   });
 });
 
