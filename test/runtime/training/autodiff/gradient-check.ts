@@ -19,7 +19,7 @@ const smallestLength = 0.01;
 /** Directions for each weight: each element moves up or down. */
 const directions = 2;
 
-/** Compares each weight's gradient along random directions with finite differences of the loss, which the training graph itself gives. */
+/** Compares the gradients of an operator's weights with finite differences. */
 export async function checkGradients(gradientCase: GradientCase): Promise<GradientError[]> {
   const { model, inputs, rows, step, freeze } = gradientCase;
   const width = await widthOf(gradientCase);
@@ -27,7 +27,14 @@ export async function checkGradients(gradientCase: GradientCase): Promise<Gradie
   const session = await GraphSession.open(model, { loss: 'MeanSquaredError', freeze, label });
   const random = seededRandom(7);
   const labels = Float32Array.from({ length: rows * width }, () => random.integer(2_001) / 1_000 - 1);
-  const batch = { inputs, labels };
+  const errors = await checkWeights(session, { inputs, labels }, step);
+  await session.close();
+  return errors;
+}
+
+/** Compares each weight's gradient along random directions with finite differences of the loss, which the training graph itself gives. */
+export async function checkWeights(session: GraphSession, batch: Batch, step: number): Promise<GradientError[]> {
+  const random = seededRandom(9);
   const analytic = await session.step(batch);
   const errors: GradientError[] = [];
   for (const { name, length: count } of session.graph.layout.entries.filter(({ kind }) => kind === 'Trainable')) {
@@ -42,12 +49,11 @@ export async function checkGradients(gradientCase: GradientCase): Promise<Gradie
     }
     errors.push({ name, error, length });
   }
-  await session.close();
   return errors;
 }
 
 /** How much the loss changes when a weight moves by the offsets, as its slope says: with an error of fourth order. */
-export async function finiteDifference(
+async function finiteDifference(
   session: GraphSession,
   batch: Batch,
   name: string,

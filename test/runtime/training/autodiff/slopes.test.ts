@@ -39,6 +39,11 @@ const kinks: Kink[] = [
   { operator: 'Relu', values: [-1, 0, 1], expected: [0, 0, 1] },
   { operator: 'LeakyRelu', attributes: { alpha: { float: 0.5 } }, values: [-1, 0, 1], expected: [0.5, 0.5, 1] },
   { operator: 'Elu', values: [0, 1], expected: [1, 1] },
+  { operator: 'Selu', values: [-1, 2], expected: [0.646765, 1.0507] },
+  { operator: 'Celu', values: [-1, 0, 2], expected: [Math.exp(-1), 1, 1] },
+  { operator: 'ThresholdedRelu', values: [0.5, 1, 1.5], expected: [0, 0, 1] },
+  { operator: 'Shrink', values: [-1, -0.4, 0.4, 0.6], expected: [1, 0, 0, 1] },
+  { operator: 'HardSwish', values: [-4, 0, 4], expected: [0, 0.5, 1] },
   { operator: 'Abs', values: [-2, 0, 2], expected: [-1, 0, 1] },
   {
     operator: 'HardSigmoid',
