@@ -16,10 +16,10 @@ export interface OperatorConfig {
   watchNamespaces: readonly string[];
   /** The name of the Lease; undefined: no leader election. */
   leaseName: string | undefined;
-  /** Private address ranges that a model URI may name. */
+  /** Private address ranges that a URI may name. */
   storageAllowedCidrs: readonly string[];
   logLevel: LogLevel;
-  /** Of the pods that serve: part of their template, so another one is a rolling update of every model. */
+  /** Of the pods that serve and train: part of the template of those that serve, so another one is a rolling update of every model. */
   runtimeLogLevel: LogLevel;
   /** Probes and metrics; undefined: none. */
   adminPort: number | undefined;
@@ -49,9 +49,9 @@ export const settings = {
   watchNamespaces: { flag: 'watch-namespaces', env: 'MODELYARD_WATCH_NAMESPACES', default: '', help: 'Namespaces to watch, comma-separated; empty: all' },
   leaderElection: { flag: 'leader-election', env: 'MODELYARD_LEADER_ELECTION', default: 'true', help: 'true or false; off only where there is one operator' },
   leaseName: { flag: 'leader-election-name', env: 'MODELYARD_LEADER_ELECTION_NAME', default: 'modelyard-operator', help: 'Name of the Lease, in the namespace of the operator' },
-  storageAllowedCidrs: { flag: 'storage-allowed-cidrs', env: 'MODELYARD_STORAGE_ALLOWED_CIDRS', default: '', help: 'Private address ranges that a model URI may name, comma-separated; empty: none' },
+  storageAllowedCidrs: { flag: 'storage-allowed-cidrs', env: 'MODELYARD_STORAGE_ALLOWED_CIDRS', default: '', help: 'Private address ranges that the URIs of models and data may name, comma-separated; empty: none' },
   logLevel: { flag: 'log-level', env: 'MODELYARD_LOG_LEVEL', default: 'info', help: `Of the operator itself: ${logLevels.join(', ')}` },
-  runtimeLogLevel: { flag: 'runtime-log-level', env: 'MODELYARD_RUNTIME_LOG_LEVEL', default: 'info', help: `Of the pods that serve; another one is a rolling update of every model: ${logLevels.join(', ')}` },
+  runtimeLogLevel: { flag: 'runtime-log-level', env: 'MODELYARD_RUNTIME_LOG_LEVEL', default: 'info', help: `Of the pods that serve and train; another one is a rolling update of every model: ${logLevels.join(', ')}` },
   adminPort: { flag: 'admin-port', env: 'MODELYARD_ADMIN_PORT', default: String(ports.admin), help: 'Port of probes and metrics; 0: none' },
   kubeconfig: { flag: 'kubeconfig', default: '', help: 'A kubeconfig file; empty: $KUBECONFIG, ~/.kube/config, or the service account of the pod' },
 } satisfies Record<string, Setting>; // prettier-ignore
@@ -61,7 +61,7 @@ const named = Object.entries(settings) as [Name, Setting][];
 
 export const helpText = (): string =>
   [
-    'Turns ModelDeployments into pods that serve.',
+    'Turns ModelDeployments into pods that serve, and TrainingJobs into pods that train.',
     '',
     ...named.map(([, { flag, env, default: value, help }]) => {
       const from = env === undefined ? '' : ` (or $${env})`;

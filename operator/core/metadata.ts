@@ -63,7 +63,7 @@ export const trainingSelector = (name: string): Record<string, string> => ({
 });
 
 /** Labels of everything that trains for one TrainingJob. */
-export const trainingLabels = (name: string): Record<string, string> => ({
+const trainingLabels = (name: string): Record<string, string> => ({
   [labels.name]: 'modelyard-runtime',
   [labels.instance]: name,
   [labels.managedBy]: managedBy,

@@ -13,7 +13,7 @@ type Quantities = Record<string, string>;
 export type Env = Record<string, unknown> & { name: string };
 
 /** What the spec says of compute resources, for pods of either kind. */
-export type ResourceSpec = Pick<ModelDeploymentSpec, 'resources' | 'accelerator'>;
+type ResourceSpec = Pick<ModelDeploymentSpec, 'resources' | 'accelerator'>;
 
 /** What the spec may say of pods beyond its own fields; a role of a TrainingJob takes less of it. */
 export type PodSettings = NonNullable<ModelDeploymentSpec['podTemplate']>;

@@ -21,7 +21,7 @@ export interface Refusal {
 }
 
 /** A kind that a controller keeps in a store, and whose events make it look at some of its own keys again. */
-export interface Interest {
+interface Interest {
   kind: ResourceKind;
   /** Narrows what is listed and kept. */
   labelSelector?: string;

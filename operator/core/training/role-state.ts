@@ -10,7 +10,7 @@ import { type Predecessors, predecessorsOf } from './predecessors.ts';
 type RoleStatus = NonNullable<TrainingJobStatus['workers']>;
 
 /** A wanted pod that is not there. */
-export interface Missing {
+interface Missing {
   index: number;
   /** Absent: it never was. */
   predecessors: Predecessors | undefined;
@@ -57,7 +57,7 @@ const unseenLoss = (name: string): Loss => ({
   message: `pod ${name} was deleted, or lost with its node`,
 });
 
-export const podNameOf = (job: string, role: TrainingRole, index: number): string => {
+const podNameOf = (job: string, role: TrainingRole, index: number): string => {
   const names = trainingNames(job);
   return role === 'Worker' ? names.worker(index) : names.parameterServer(index);
 };

@@ -8,7 +8,7 @@ import type { JobState } from './job-state.ts';
 import type { TrainingObserved } from './observed.ts';
 import { faultOf, roleFinding, type PodFinding } from './pod-findings.ts';
 
-export type Phase = NonNullable<TrainingJobStatus['phase']>;
+type Phase = NonNullable<TrainingJobStatus['phase']>;
 
 /** How a job is, in one word and in one sentence. */
 export interface Verdict {
