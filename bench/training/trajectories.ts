@@ -1,0 +1,117 @@
+import { buildTrainingGraph } from '../../runtime/training/autodiff/build-training-graph.ts';
+import { createKernels } from '../../runtime/training/kernels.ts';
+import { learningRateAt } from '../../runtime/training/learning-rate.ts';
+import { buildModel } from '../../runtime/training/model/build-model.ts';
+import { initialWeights } from '../../runtime/training/program.ts';
+import { updateRule } from '../../runtime/training/update-rule.ts';
+import { GraphRunner } from '../../runtime/training/worker/graph-runner.ts';
+import type { OptimizerSpec } from '../../runtime/training-contract.ts';
+import type { Row } from '../main.ts';
+import { runTorch } from '../torch.ts';
+import { cnn, digits, mlp, optimizers, type ModelCase } from './cases.ts';
+
+const steps = 100;
+const batchSize = 64;
+const rowCount = 1_280;
+const seed = 7;
+/** What P10 asks for where PyTorch itself does not differ by more between one thread and two. */
+const relativeBar = 1e-5;
+
+interface Prepared {
+  model: Uint8Array;
+  inputName: string;
+  outputName: string;
+  /** Losses of our steps with this optimizer. */
+  losses(optimizer: OptimizerSpec): Promise<number[]>;
+}
+
+async function prepare({ source, shape }: ModelCase, data: ReturnType<typeof digits>): Promise<Prepared> {
+  const features = { name: 'features', dataType: 'FP32' as const, shape: [-1, ...shape] };
+  const label = { kind: 'Classes' as const, classes: 10 };
+  const model = buildModel(source, { features, label, seed });
+  const graph = await buildTrainingGraph(model, { loss: 'CrossEntropy', freeze: [], label, rowShape: shape });
+  const runner = await GraphRunner.load(graph, 'cpu');
+  const kernels = await createKernels();
+  const { layout } = graph;
+  const width = shape.reduce((product, size) => product * size, 1);
+
+  const rowsOf = (step: number) => {
+    const from = (step * batchSize) % rowCount;
+    const images = data.images.slice(from * width, (from + batchSize) * width);
+    return {
+      count: batchSize,
+      inputs: new Map([['features', { data: images, shape: [batchSize, ...shape] }]]),
+      labels: { data: data.labels.slice(from, from + batchSize), shape: [batchSize] },
+    };
+  };
+
+  const losses = async (optimizer: OptimizerSpec): Promise<number[]> => {
+    const rule = updateRule(kernels, optimizer);
+    const values = new Float32Array(new SharedArrayBuffer(layout.total * 4));
+    const vector = kernels.allocate(layout.total);
+    vector.set(initialWeights({ model, graph }));
+    const gradient = kernels.allocate(layout.total);
+    const trainable = (array: Float32Array): Float32Array => array.subarray(0, layout.trainable);
+    const slots = Array.from({ length: rule.slots }, () => kernels.allocate(layout.trainable));
+    const view = { weights: trainable(vector), slots };
+    const result: number[] = [];
+    for (let step = 0; step < steps; step++) {
+      values.set(vector);
+      const task = {
+        parameters: { values, id: Math.random() },
+        step,
+        seed,
+        rowWeight: 1 / batchSize,
+        leaves: [{ shard: 0, rows: rowsOf(step) }],
+      };
+      const { loss, values: contribution } = await runner.gradient(task, new Float32Array(layout.total));
+      result.push(loss);
+      gradient.set(contribution);
+      const learningRate = learningRateAt(optimizer, step + 1, steps);
+      rule.apply(view, trainable(gradient), view, { step: step + 1, learningRate, gradientScale: 1 });
+      vector.set(contribution.subarray(layout.trainable), layout.trainable);
+    }
+    for (const array of [vector, gradient, ...slots]) kernels.free(array);
+    return result;
+  };
+  return { model, inputName: 'features', outputName: 'logits', losses };
+}
+
+function largestRelative(a: readonly number[], b: readonly number[]): number {
+  return Math.max(...a.map((value, index) => Math.abs(value - (b[index] ?? NaN)) / Math.abs(b[index] ?? NaN)));
+}
+
+/** P10: the same initial weights and batches; the largest relative difference of a step's loss, over what it may be. */
+export async function trajectories(): Promise<Row[]> {
+  const data = digits(rowCount);
+  const rows: Row[] = [];
+  for (const modelCase of [mlp, cnn]) {
+    const prepared = await prepare(modelCase, data);
+    for (const optimizer of optimizers) {
+      const ours = await prepared.losses(optimizer);
+      const theirs = await runTorch<{ losses: number[]; lossesTwoThreads: number[] }>(
+        'trajectory.py',
+        {
+          loss: 'CrossEntropy',
+          optimizer,
+          batchSize,
+          steps,
+          input: prepared.inputName,
+          output: prepared.outputName,
+          inputShape: [rowCount, ...modelCase.shape],
+        },
+        { 'model.onnx': prepared.model, 'inputs.bin': data.images, 'labels.bin': data.labels },
+      );
+      const spread = largestRelative(theirs.losses, theirs.lossesTwoThreads);
+      const decay = optimizer.weightDecay === 0 ? '' : ` with weight decay ${optimizer.weightDecay}`;
+      rows.push({
+        what: `P10 ${modelCase.name}, ${optimizer.name}${decay}: loss over ${steps} steps`,
+        unit: 'largest relative difference',
+        ours: largestRelative(ours, theirs.losses),
+        reference: Math.max(relativeBar, 2 * spread),
+        referenceName: spread * 2 > relativeBar ? "twice PyTorch's own spread" : 'the bar',
+      });
+    }
+  }
+  return rows;
+}
