@@ -1,4 +1,4 @@
-import type { TrainingOutcome, TrainingReport } from '../../../runtime/training-contract.ts';
+import type { JobProgress, TrainingOutcome, TrainingReport } from '../../../runtime/training-contract.ts';
 import type { TrainingJobStatus } from '../../api/training-job.gen.ts';
 import type { Pod } from '../objects.ts';
 import type { TrainingObserved } from './observed.ts';
@@ -14,6 +14,8 @@ export interface JobState {
   coordinator: Pod | undefined;
   /** What server 0 says while its container runs. */
   report: TrainingReport | undefined;
+  /** What it said last of the whole job, also when it has ended since. */
+  progress: JobProgress | undefined;
   outcome: TrainingOutcome | undefined;
   /** Gradients are computed, or the result is written. */
   training: boolean;
@@ -56,11 +58,11 @@ export function stateOf(observed: TrainingObserved, now: Date): JobState {
   const coordinator = [...servers.present.values(), ...servers.extra].find(({ metadata }) =>
     metadata.name.endsWith('-ps-0'),
   );
-  const report =
-    coordinator !== undefined && isRunning(coordinator) ? observed.reports.get(coordinator.metadata.name) : undefined;
+  const latest = observed.reports.get(coordinator?.metadata.name ?? '');
+  const report = coordinator !== undefined && isRunning(coordinator) ? latest : undefined;
   const training = report?.phase === 'Running' || report?.phase === 'Finishing';
   const before = { step: status?.backoff?.step ?? 0, restarts: status?.backoff?.restarts ?? 0 };
-  const step = Math.max(report?.job?.step ?? 0, before.step);
+  const step = Math.max(latest?.job?.step ?? 0, before.step);
   const restarts = servers.status.restarts + workers.status.restarts;
   const backoff = step > before.step ? { step, restarts } : before;
   return {
@@ -69,6 +71,7 @@ export function stateOf(observed: TrainingObserved, now: Date): JobState {
     workers,
     coordinator,
     report,
+    progress: latest?.job,
     outcome: outcomeOf(observed, coordinator),
     training,
     began: training || status?.phase === 'Running' || status?.phase === 'Restarting',

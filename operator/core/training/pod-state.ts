@@ -61,21 +61,25 @@ const disruptions: Readonly<Record<string, [reason: string, what: string]>> = {
   TerminationByKubelet: ['Evicted', 'was evicted by its node'],
 };
 
+/** An API server grants time to end only to a pod that has not ended: however it ended then, that is why. */
+const endsByDeletion = ({ metadata }: Pod): boolean => (metadata.deletionGracePeriodSeconds ?? 0) > 0;
+
 /** @param pod as it was seen last */
 export function lossOf(pod: Pod): Loss {
   const { metadata, spec, status } = pod;
+  const phase = endsByDeletion(pod) ? undefined : status?.phase;
   const who = `pod ${metadata.name}${spec?.nodeName === undefined ? '' : ` on node ${spec.nodeName}`}`;
   const disruption = disruptionOf(pod);
   const said = clip(status?.message ?? disruption?.message ?? '').replace(/\.$/, '');
   const because = said === '' ? '' : `: ${said}`;
   const known = disruptions[disruption?.reason ?? ''];
   if (known !== undefined) return { reason: known[0], message: `${who} ${known[1]}${because}` };
-  if (status?.phase === 'Failed') {
-    const reason = /^[A-Z][A-Za-z0-9]*$/.test(status.reason ?? '') ? status.reason : undefined;
+  if (phase === 'Failed') {
+    const reason = /^[A-Z][A-Za-z0-9]*$/.test(status?.reason ?? '') ? status?.reason : undefined;
     const what = reason === 'Evicted' ? 'was evicted' : 'failed';
     return { reason: reason ?? 'PodFailed', message: `${who} ${what}${because}` };
   }
-  if (status?.phase === 'Succeeded') return { reason: 'PodEnded', message: `${who} ended before the job was over` };
+  if (phase === 'Succeeded') return { reason: 'PodEnded', message: `${who} ended before the job was over` };
   if (lostWithNode(pod)) return { reason: 'NodeLost', message: `${who} was lost with its node${because}` };
   return { reason: 'PodDeleted', message: `${who} was deleted` };
 }

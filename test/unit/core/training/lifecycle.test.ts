@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { TrainingJobStatus } from '../../../../operator/api/training-job.gen.ts';
 import { render } from '../../../../operator/core/training/render.ts';
 import type { TrainingOutcome } from '../../../../runtime/training-contract.ts';
+import { progress } from '../../../support/training-states.ts';
 import { observeJob, type TrainingWorld } from '../../../support/training-world.ts';
 
 const started: TrainingJobStatus = {
@@ -283,6 +284,14 @@ describe('the end of a job', () => {
     });
     // First the status, then the rest: what is lost in between must not be made anew.
     expect([apply, created, removed, requeueAfterMs]).toEqual([[], [], [], 1]);
+  });
+
+  test('comes with all that server 0 reported, also when its container has ended since', () => {
+    const report = { phase: 'Succeeded', job: { ...progress, step: 100, recomputedSteps: 1 } } as const;
+    const pods: Pods = [{ name: 'ps-0', is: 'Succeeded', outcome: trained, report }, worker];
+    const { status } = plan({ object: { status: { ...started, step: 93 } }, pods });
+    expect(status).toMatchObject({ phase: 'Succeeded', step: 100, recomputedSteps: 1 });
+    expect(status).not.toHaveProperty('samplesPerSecond');
   });
 
   test('by success is told by server 0 alone', () => {

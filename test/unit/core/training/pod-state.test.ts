@@ -11,6 +11,8 @@ const pod = (is: PodShape, status: Status = {}, metadata: object = {}) =>
 const target = (reason: string, message?: string): Status => ({
   conditions: [{ type: 'DisruptionTarget', status: 'True', reason, ...(message === undefined ? {} : { message }) }],
 });
+/** Of a pod that is being deleted. */
+const asked = { deletionTimestamp: '2026-11-24T10:00:30Z', deletionGracePeriodSeconds: 60 };
 const died = (exitCode: number, restartCount: number, running = true): Status => ({
   containerStatuses: [
     {
@@ -46,6 +48,9 @@ describe('the loss of a pod is named by its cause', () => {
     ['failed with a word that is no reason', pod('Failed', { reason: 'not now!' }), 'PodFailed', 'failed'],
     ['ended by itself', pod('Succeeded'), 'PodEnded', 'ended before the job was over'],
     ['deleted', pod('Leaving'), 'PodDeleted', 'pod digits-worker-3 on node node-1 was deleted'],
+    ['deleted, and ended well at that', pod('Succeeded', {}, asked), 'PodDeleted', 'was deleted'],
+    ['deleted, and failed at that', pod('Failed', { message: 'SIGKILL' }, asked), 'PodDeleted', 'was deleted'],
+    ['evicted, and failed at that', pod('Failed', target('EvictionByEvictionAPI'), asked), 'Evicted', 'was evicted'],
     ['deleted before it had a node', { ...pod('Gone'), spec: {} }, 'PodDeleted', 'pod digits-worker-3 was deleted'],
   ])('%s', (_, lost, reason, says) => {
     expect(lossOf(lost).reason).toBe(reason);
