@@ -24,12 +24,17 @@ const event = ({ type, reason, message }: Finding, action: string): PlannedEvent
 const reasonOf = (status: TrainingJobStatus, type: string): string | undefined =>
   findCondition(status.conditions ?? [], type)?.reason;
 
+/** What became of a pod was a reason of the job's state, and so was told with it. */
+const isKnown = (message: string, { conditions = [] }: TrainingJobStatus): boolean =>
+  conditions.some((condition) => message !== '' && condition.message.startsWith(message));
+
 /** The most recent, by a time that each has. */
 const latest = (pods: readonly Pod[], timeOf: (pod: Pod) => string, howMany: number): Pod[] =>
   pods.toSorted((a, b) => (timeOf(a) > timeOf(b) ? -1 : 1)).slice(0, Math.min(howMany, maxPods));
 
 /** One for each container that failed and each pod that was replaced since the last status, as far as pods still tell of it. */
-function lossEvents({ present, status }: RoleState, before: TrainingJobStatus['workers']): PlannedEvent[] {
+function lossEvents({ role, present, status }: RoleState, told: TrainingJobStatus): PlannedEvent[] {
+  const before = role === 'Worker' ? told.workers : told.parameterServers;
   const pods = [...present.values()];
   const failed = pods.filter((pod) => failureOf(pod) !== undefined);
   const replaced = pods.filter((pod) => (predecessorsOf(pod)?.evictions ?? 0) > 0);
@@ -50,7 +55,7 @@ function lossEvents({ present, status }: RoleState, before: TrainingJobStatus['w
     status.evictions - (before?.evictions ?? 0),
   ).flatMap((pod): PlannedEvent[] => {
     const earlier = predecessorsOf(pod);
-    if (earlier === undefined) return [];
+    if (earlier === undefined || isKnown(earlier.message, told)) return [];
     return [
       { type: 'Warning', reason: earlier.reason, action: 'Replace', note: `${earlier.message}; it was replaced` },
     ];
@@ -76,9 +81,7 @@ export function acceptanceEvents(acceptance: Acceptance | undefined, before: Tra
 export function jobEvents(state: JobState, verdict: Verdict, before: TrainingJobStatus): PlannedEvent[] {
   const { phase, finding, trouble, ending } = verdict;
   const losses =
-    ending === undefined
-      ? [...lossEvents(state.servers, before.parameterServers), ...lossEvents(state.workers, before.workers)]
-      : [];
+    ending === undefined ? [...lossEvents(state.servers, before), ...lossEvents(state.workers, before)] : [];
   const moved = before.phase !== phase || reasonOf(before, 'Running') !== finding.reason;
   // A pod that failed is told of already.
   const degraded = trouble !== undefined && losses.length === 0 && reasonOf(before, 'Degraded') !== trouble.reason;

@@ -1,5 +1,4 @@
 import type { TrainingReport, TrainingRole } from '../../../runtime/training-contract.ts';
-import type { TrainingJobSpec } from '../../api/training-job.gen.ts';
 import { type Check, type Finding, firstFinding } from '../checks.ts';
 import { clip, crashCheck, isReady, type PodWords, startChecks, type UnreadyPod, warning } from '../pod-checks.ts';
 import type { TrainingObserved } from './observed.ts';
@@ -87,14 +86,18 @@ function podFinding(role: TrainingRole, subject: Subject): PodFinding | undefine
   return working === undefined ? undefined : { ...working, blocked: false };
 }
 
-/** The first thing that keeps a pod of this role from its work. */
+/**
+ * The first thing that keeps a pod of this role from its work.
+ *
+ * @param began whether a pod that is missing is news: before the job trains, all of them are about to be created
+ */
 export function roleFinding(
   { role, present, missing }: RoleState,
-  reports: TrainingObserved['reports'],
-  spec: TrainingJobSpec,
+  { owner: { spec }, reports }: Pick<TrainingObserved, 'owner' | 'reports'>,
+  began: boolean,
 ): PodFinding | undefined {
   const lost = missing.find(({ predecessors }) => predecessors !== undefined)?.predecessors;
-  if (lost !== undefined) {
+  if (lost !== undefined && began) {
     const message = `${lost.message}; the pod that replaces it is about to be created`;
     return { ...warning(lost.reason, message), blocked: false };
   }

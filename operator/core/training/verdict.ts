@@ -83,10 +83,9 @@ const isTrouble = (finding: Finding | undefined): finding is Finding => finding?
 export function verdictOf(observed: TrainingObserved, state: JobState, ending: Ending | undefined): Verdict {
   if (ending !== undefined) return ended(ending);
   if (state.suspended) return suspended(observed);
-  const { owner, reports } = observed;
   const refusal = firstFinding(refusals, observed);
-  const servers = roleFinding(state.servers, reports, owner.spec);
-  const workers = roleFinding(state.workers, reports, owner.spec);
+  const servers = roleFinding(state.servers, observed, state.began);
+  const workers = roleFinding(state.workers, observed, state.began);
   const troubles = [refusal, servers, workers, faultOf(state.report)].filter(isTrouble);
   if (state.training) {
     const finding = normal('Training', `the job trains, ${readiness(state)}`);
@@ -96,7 +95,7 @@ export function verdictOf(observed: TrainingObserved, state: JobState, ending: E
   const blamed = blaming.find((finding) => finding !== undefined);
   const cause = refusal ?? blamed ?? courseOf(state);
   const trouble = troubles.find(({ reason, message }) => reason !== cause.reason || message !== cause.message);
-  if (state.began) return restarting(cause, owner.status, trouble);
+  if (state.began) return restarting(cause, observed.owner.status, trouble);
   const blocked = refusal !== undefined || blamed?.blocked === true;
   return { phase: blocked ? 'Pending' : 'Starting', finding: cause, trouble };
 }

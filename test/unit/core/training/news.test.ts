@@ -50,6 +50,23 @@ describe('an event', () => {
     expect(told({ object: { ...object, status: first.status }, pods: [server, failed, replaced] }).events).toEqual([]);
   });
 
+  test('is not made twice of a pod whose loss was the reason of a restart', () => {
+    const lost = told({ object: { status: ran }, pods: [{ ...server, is: 'Gone' }, worker] });
+    expect(lost.events).toMatchObject([{ reason: 'PodDeleted', action: 'Reconcile' }]);
+    const annotations = lost.create[0]?.metadata.annotations;
+    const again: Pods = [{ ...server, ...(annotations === undefined ? {} : { metadata: { annotations } }) }, worker];
+    const { events, status } = told({ object: { status: lost.status }, pods: again });
+    expect(status).toMatchObject({ phase: 'Running', parameterServers: { evictions: 1 } });
+    expect(events).toMatchObject([{ type: 'Normal', reason: 'Training' }]);
+  });
+
+  test('is not made of a pod that is missing before the job trains: all of them are about to be made', () => {
+    const starting = { ...ran, phase: 'Starting' as const, conditions: [] };
+    const { status, events } = told({ object: { status: starting }, pods: [{ ...server, is: 'Gone' }, worker] });
+    expect(status.phase).toBe('Starting');
+    expect(events.filter(({ reason }) => reason === 'PodDeleted')).toEqual([]);
+  });
+
   test('names no more than five of many pods', () => {
     const many: Pods = Array.from({ length: 20 }, (_, index) => ({
       name: `worker-${index}`,
