@@ -1,0 +1,121 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { TrainingRole } from '../../../../runtime/training-contract.ts';
+import type { FaultPoint } from '../../../../runtime/training/server/fault-points.ts';
+import type { WorkerFaultPoint } from '../../../../runtime/training/worker/fault-points.ts';
+import { JobPods } from './pods.ts';
+import { JobRoles, outcomeOf } from './roles.ts';
+import { modelsOf, type JobChanges } from './small-job.ts';
+
+const testMs = 180_000;
+const jobs: { end(): Promise<void> }[] = [];
+
+afterEach(async () => {
+  await Promise.all(jobs.splice(0).map((job) => job.end()));
+});
+
+/** What is made where nothing happens. */
+async function undisturbed(changes: JobChanges): Promise<Record<string, string>> {
+  const job = await JobRoles.create(changes);
+  jobs.push(job);
+  const [coordinator] = await job.startAll(1, 1);
+  await outcomeOf(coordinator);
+  return modelsOf(job.small);
+}
+
+/** Reads the report until the end: how many steps were computed again after so many kills. */
+async function watch(job: JobPods, isOver: () => boolean): Promise<(number | undefined)[]> {
+  const recomputed: (number | undefined)[] = [];
+  while (!isOver()) {
+    const kills = job.killed().length;
+    const report = await job.report().catch(() => undefined);
+    if (report?.phase === 'Running' || report?.phase === 'Succeeded') {
+      const known = report.job?.recomputedSteps ?? 0;
+      recomputed[kills] = Math.max(recomputed[kills] ?? 0, known);
+    }
+    await delay(30);
+  }
+  return recomputed;
+}
+
+/** Trains with 2 servers and 3 workers, of which one role is killed at one point after the other. */
+async function train(role: TrainingRole, index: number, kills: readonly string[], changes: JobChanges) {
+  const job = await JobPods.create(2, changes);
+  jobs.push(job);
+  const keep = (other: TrainingRole, number: number): Promise<number | null> =>
+    job.keep(other, number, other === role && number === index ? kills : []);
+  // A worker that is being started when the job ends waits for ever: the operator would remove it.
+  for (const number of [0, 1, 2]) void keep('Worker', number);
+  const servers = Promise.all([0, 1].map((number) => keep('ParameterServer', number)));
+  const over = new AbortController();
+  const recomputed = watch(job, () => over.signal.aborted);
+  const codes = await servers;
+  over.abort();
+  return { job, codes, recomputed: await recomputed };
+}
+
+/** Long enough that a worker comes back before the end. */
+const long: JobChanges = { epochs: 80, checkpoint: { every: 100 } };
+
+interface Case {
+  hits: string;
+  role: TrainingRole;
+  index: number;
+  kills: `${FaultPoint | WorkerFaultPoint}:${number}`[];
+  changes?: JobChanges;
+}
+
+const ofServers: Case['kills'] = [
+  'ServerReceivedPush:2',
+  'ServerApplying:5',
+  'ServerBeforeAcknowledging:8',
+  'ServerWroteSlice:10',
+];
+
+const cases: Case[] = [
+  {
+    hits: 'a server after a push, while applying, before acknowledging, and while writing a checkpoint',
+    role: 'ParameterServer',
+    index: 1,
+    kills: ofServers,
+  },
+  { hits: 'the coordinating server at the same points', role: 'ParameterServer', index: 0, kills: ofServers },
+  {
+    hits: 'the coordinator after assigning work, around a manifest, and around the outcome',
+    role: 'ParameterServer',
+    index: 0,
+    kills: [
+      'CoordinatorAssigned:3',
+      'CoordinatorBeforeManifest:5',
+      'CoordinatorAfterManifest:12',
+      'CoordinatorBeforeOutcome:0',
+      'CoordinatorAfterOutcome:0',
+    ],
+  },
+  {
+    hits: 'a worker before and after its push',
+    role: 'Worker',
+    index: 1,
+    kills: ['WorkerBeforePush:2', 'WorkerAfterPush:5', 'WorkerBeforePush:9'],
+    changes: long,
+  },
+];
+
+describe('a job', () => {
+  it.each(cases)(
+    'makes the same model when SIGKILL hits $hits, at the cost of one step for each at most',
+    async ({ role, index, kills, changes = {} }) => {
+      const { job, codes, recomputed } = await train(role, index, kills, changes);
+      expect(job.killed().map((line) => line.split(':')[0])).toEqual(kills.map((kill) => kill.split(':')[0]));
+      expect(codes).toEqual([0, 0]);
+      expect((await job.outcome()).succeeded).toBe(true);
+      expect(await modelsOf(job.small)).toEqual(await undisturbed(changes));
+      let before = 0;
+      for (const known of recomputed.flatMap((count) => count ?? [])) {
+        expect(known - before).toBeLessThanOrEqual(1);
+        before = known;
+      }
+    },
+    testMs,
+  );
+});
