@@ -2,7 +2,7 @@ import type { JobProgress, TrainingOutcome, TrainingReport } from '../../../runt
 import type { TrainingJobStatus } from '../../api/training-job.gen.ts';
 import type { Pod } from '../objects.ts';
 import type { TrainingObserved } from './observed.ts';
-import { isRunning } from './pod-state.ts';
+import { isLeaving, isRunning } from './pod-state.ts';
 import { roleState, type RoleState } from './role-state.ts';
 
 /** A job that is not over, as it stands. */
@@ -44,6 +44,15 @@ function outcomeOf(
   );
 }
 
+/** Runs, or has ended because there is nothing left to do. */
+const isAtWork = (pod: Pod): boolean => isRunning(pod) || (!isLeaving(pod) && pod.status?.phase === 'Succeeded');
+
+/** Without any one server, and without all workers, no step is done: pods tell it sooner than server 0. */
+const isStaffed = (servers: RoleState, workers: RoleState): boolean =>
+  servers.missing.length === 0 &&
+  [...servers.present.values()].every(isAtWork) &&
+  [...workers.present.values(), ...workers.extra].some(isAtWork);
+
 function activeMsOf(status: TrainingJobStatus | undefined, now: Date): number {
   const { activeSeconds = 0, activeTime } = status ?? {};
   const current = activeTime === undefined ? 0 : Math.max(0, now.getTime() - Date.parse(activeTime));
@@ -60,7 +69,7 @@ export function stateOf(observed: TrainingObserved, now: Date): JobState {
   );
   const latest = observed.reports.get(coordinator?.metadata.name ?? '');
   const report = coordinator !== undefined && isRunning(coordinator) ? latest : undefined;
-  const training = report?.phase === 'Running' || report?.phase === 'Finishing';
+  const training = report?.phase === 'Finishing' || (report?.phase === 'Running' && isStaffed(servers, workers));
   const before = { step: status?.backoff?.step ?? 0, restarts: status?.backoff?.restarts ?? 0 };
   const step = Math.max(latest?.job?.step ?? 0, before.step);
   const restarts = servers.status.restarts + workers.status.restarts;

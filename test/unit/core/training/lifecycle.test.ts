@@ -119,8 +119,11 @@ describe('pods', () => {
 
   test('of a job that was refused for its queue are left alone when the queue is named later', () => {
     const object = { spec: { runPolicy: { queueName: 'q' } }, status: started };
-    const pods: Pods = [{ name: 'ps-0', is: 'Ready', report: running }];
-    expect(plan({ object, pods })).toMatchObject({ created: ['worker-0'], status: { phase: 'Running' } });
+    const pods: Pods = [
+      { name: 'ps-0', is: 'Ready', report: running },
+      { name: 'worker-0', is: 'Ready' },
+    ];
+    expect(plan({ object, pods })).toMatchObject({ created: [], removed: [], status: { phase: 'Running' } });
   });
 });
 

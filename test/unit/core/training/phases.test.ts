@@ -294,6 +294,21 @@ describe('a job', () => {
     expect(condition('Stalled')).toMatchObject({ status: 'True', reason: 'AccessDenied' });
   });
 
+  test.each<[string, Pods, string]>([
+    ['another server is gone', [server, { name: 'ps-1', is: 'Gone' }, worker], 'PodDeleted'],
+    ['another server goes', [server, { name: 'ps-1', is: 'Leaving' }, worker], 'PodDeleted'],
+    ['all workers are gone', [server, { name: 'ps-1', is: 'Ready' }, { name: 'worker-0', is: 'Gone' }], 'PodDeleted'],
+  ])('is not running any more where %s, whatever server 0 said last', (_, pods, reason) => {
+    const { status, condition } = told({ object: { spec: { parameterServers: { replicas: 2 } }, status: ran }, pods });
+    expect([status.phase, condition('Running')?.reason]).toEqual(['Restarting', reason]);
+  });
+
+  test('runs still while its pods end one after the other because there is nothing left to do', () => {
+    const pods: Pods = [server, { name: 'ps-1', is: 'Succeeded' }, { name: 'worker-0', is: 'Succeeded' }];
+    const { status } = told({ object: { spec: { parameterServers: { replicas: 2 } }, status: ran }, pods });
+    expect(status.phase).toBe('Running');
+  });
+
   test('is not running by the word of a container that has died since', () => {
     const dead = { containerStatuses: [{ name: 'runtime', restartCount: 0, state: { terminated: { exitCode: 1 } } }] };
     const { status } = told({ object: { status: ran }, pods: [{ ...server, status: dead }, worker] });
