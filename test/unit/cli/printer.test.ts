@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { objectsText, tableOf } from '../../../cli/printer.ts';
-import { modelDeploymentKind } from '../../../operator/controllers/kinds.ts';
+import { modelDeploymentKind, trainingJobKind } from '../../../operator/controllers/kinds.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 
 const now = new Date('2026-11-24T12:00:00Z');
@@ -38,6 +38,32 @@ describe('objects as text', () => {
     const [head = '', row = ''] = tableOf(modelDeploymentKind, [digits], 'wide', now).split('\n');
     expect(head).toMatch(/AGE +TASK +REVISION +REASON$/);
     expect(row).toMatch(/12m +Tensor +v1-0123456789 +Ready$/);
+  });
+
+  test('shows how far a job is, and as wide when it will be over: a time to come, which is no age', () => {
+    const job: KubeObject = {
+      ...digits,
+      kind: 'TrainingJob',
+      spec: {},
+      status: {
+        phase: 'Running',
+        parameterServers: { ready: 2 },
+        workers: { ready: 3, restarts: 1 },
+        step: 120,
+        loss: '0.081',
+        progress: '40%',
+        estimatedCompletionTime: '2026-11-24T12:05:00Z',
+      },
+    };
+    expect(tableOf(trainingJobKind, [job], 'table', now)).toBe(
+      [
+        'NAME     PHASE     PS   WORKERS   STEP   LOSS    PROGRESS   AGE',
+        'digits   Running   2    3         120    0.081   40%        12m',
+      ].join('\n'),
+    );
+    const [head = '', row = ''] = tableOf(trainingJobKind, [job], 'wide', now).split('\n');
+    expect(head).toMatch(/AGE +SCORE +ETA +RESTARTS +MODEL$/);
+    expect(row).toMatch(/12m +2026-11-24T12:05:00Z +1$/);
   });
 
   test.each([
