@@ -79,26 +79,23 @@ function rootMeanSquareGradients(operation: Operation, gradient: string): Gradie
 function groupGradients(operation: Operation, gradient: string, groups: number, perGroup: boolean): Gradients {
   const { graph } = operation;
   const [x, scale] = [operation.input(0), operation.input(1)];
-  const [rank, channels] = [operation.rank(0), operation.size(0, 1)];
+  const rank = operation.rank(0);
   const grouped = (value: string): string => graph.reshape(value, [0, groups, -1]);
   const normalized = normalize(graph, grouped(x), [2], epsilonOf(operation));
-  const groupAxes = [0, 2];
-  const byChannel = (value: string): string => graph.reduce('ReduceSum', value, channelAxes(rank), false);
-  const byGroup = (value: string): string => graph.reduce('ReduceSum', value, groupAxes, false);
-  const sums = (values: string): string => (perGroup ? byGroup(values) : byChannel(graph.reshapeLike(values, x)));
+  /** Of a value that is grouped: its sum for each element of scale and bias. */
+  const sum = (value: string): string =>
+    perGroup
+      ? graph.reduce('ReduceSum', value, [0, 2], false)
+      : graph.reduce('ReduceSum', graph.reshapeLike(value, x), channelAxes(rank), false);
   const scaled = (): string =>
     perGroup
-      ? graph.times(grouped(gradient), graph.reshape(scale, [1, channels === groups ? channels : groups, 1]))
+      ? graph.times(grouped(gradient), graph.reshape(scale, [1, groups, 1]))
       : grouped(graph.times(gradient, overChannels(graph, scale, rank)));
   return [
     operation.needs(0) ? graph.reshapeLike(centredGradient(graph, scaled(), normalized), x) : undefined,
-    operation.needs(1) ? sums(graph.times(grouped(gradient), normalized.values)) : undefined,
-    operation.needs(2) ? byChannelOrGroup() : undefined,
+    operation.needs(1) ? sum(graph.times(grouped(gradient), normalized.values)) : undefined,
+    operation.needs(2) ? sum(grouped(gradient)) : undefined,
   ];
-
-  function byChannelOrGroup(): string {
-    return perGroup ? byGroup(grouped(gradient)) : byChannel(gradient);
-  }
 }
 
 function lpGradients(operation: Operation, gradient: string): Gradients {

@@ -42,9 +42,8 @@ function tiled(operation: Operation, gradient: string): Gradients {
       axes.push(shape.length);
       shape.push(times);
     }
-    shape.push(typeof size === 'number' ? size : -1);
+    shape.push(axis === 0 && typeof size !== 'number' ? -1 : operation.size(0, axis));
   }
-  if (shape.filter((size) => size === -1).length > 1) operation.size(0, 1);
   return [graph.reduce('ReduceSum', graph.reshape(gradient, shape), axes, false)];
 }
 

@@ -79,8 +79,11 @@ export class GraphSession {
     const written = before.find(({ values, copy }) => values.some((value, index) => !Object.is(value, copy[index])));
     if (written) throw new Error(`the run wrote to its input ${written.name}`);
     const outputs: Outputs = new Map([[graphNames.loss, elementsOf(results, graphNames.loss)]]);
-    for (const { name } of this.graph.layout.entries) {
-      outputs.set(name, elementsOf(results, graphNames.contribution(name)));
+    for (const { name, shape } of this.graph.layout.entries) {
+      const contribution = graphNames.contribution(name);
+      const dims = results[contribution]?.dims.join();
+      if (dims !== shape.join()) throw new Error(`the contribution to ${name} has the shape [${dims ?? ''}]`);
+      outputs.set(name, elementsOf(results, contribution));
     }
     return outputs;
   }

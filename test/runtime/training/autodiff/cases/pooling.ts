@@ -48,6 +48,9 @@ export const poolingCases: GradientCase[] = [
   gradientCase('GlobalAveragePool', [rows([2, 3, 4])]),
   gradientCase('GlobalAveragePool', [rows([2, 5])]),
   gradientCase('GlobalMaxPool', [rows([2, 3, 4])]),
+  gradientCase('Resize', [rows([2, 3, 3]), absent, floats(2, 1.5)], {
+    attributes: { mode: { text: 'linear' }, axes: { ints: [-1, 2] } },
+  }),
   ...resizes.map(({ sizes, scales, mode, transform }) => {
     const axes = sizes ? { axes: { ints: [2, 3] } } : {};
     const attributes = { mode: { text: mode }, coordinate_transformation_mode: { text: transform }, ...axes };

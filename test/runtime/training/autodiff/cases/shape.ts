@@ -10,6 +10,7 @@ const slices: { shape: number[]; starts: number[]; ends: number[]; axes: number[
   { shape: [7], starts: [5], ends: [0], axes: [0], steps: [-2] },
   { shape: [6], starts: [-3], ends: [-1], axes: [-1], steps: [1] },
   { shape: [6], starts: [-100], ends: [100], axes: [0], steps: [1] },
+  { shape: [6], starts: [100], ends: [-100], axes: [0], steps: [-2] },
   { shape: [3, 4], starts: [1, 0], ends: [3, 3], axes: [0, 1], steps: [1, 2] },
   { shape: [3, 4, 2], starts: [0, 1], ends: [3, 4], axes: [0, 1], steps: [2, 2] },
   { shape: [2, 5, 2], starts: [4], ends: [-100], axes: [1], steps: [-2] },
@@ -59,6 +60,7 @@ export const shapeCases: GradientCase[] = [
   gradientCase('Tile', [rows([3]), ints(1, 2)]),
   gradientCase('DepthToSpace', [rows([8, 2, 3])], { attributes: { blocksize: { int: 2 } } }),
   gradientCase('DepthToSpace', [rows([8, 2, 3])], { attributes: { blocksize: { int: 2 }, mode: { text: 'CRD' } } }),
+  gradientCase('DepthToSpace', [rows([9, 2, 1])], { attributes: { blocksize: { int: 3 }, mode: { text: 'CRD' } } }),
   gradientCase('SpaceToDepth', [rows([2, 4, 6])], { attributes: { blocksize: { int: 2 } } }),
   ...slices.map(({ shape, starts, ends, axes, steps }) =>
     gradientCase('Slice', [weight(shape), ints(...starts), ints(...ends), ints(...axes), ints(...steps)]),
