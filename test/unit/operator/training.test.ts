@@ -104,7 +104,7 @@ function world() {
   const apply = (kind: string, name: string, spec: object): Promise<KubeObject> =>
     user.apply({ apiVersion, kind, metadata: { name, namespace }, spec });
   const told = (kind = 'TrainingJob', name = 'digits'): Told =>
-    (cluster.get({ apiVersion, kind, name, namespace }).status ?? {});
+    cluster.get({ apiVersion, kind, name, namespace }).status ?? {};
   const say = (report: Partial<TrainingReport>): void => void reports.set('digits-ps-0', reportOf('ps-0', report));
   const writes = (): string[] => recorder.take().map(({ verb, ref }) => `${verb} ${ref.kind}/${ref.name}`);
   return { apply, cluster, pods, say, settle, start, told, user, writes };
