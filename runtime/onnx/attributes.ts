@@ -42,7 +42,3 @@ export function textAttribute(node: NodeProto, name: string): string | undefined
 
 export const intsAttribute = (node: NodeProto, name: string): number[] | undefined =>
   find(node, name)?.ints.map(Number);
-
-export const floatsAttribute = (node: NodeProto, name: string): number[] | undefined => find(node, name)?.floats;
-
-export const tensorAttribute = (node: NodeProto, name: string): TensorProto | undefined => find(node, name)?.t;

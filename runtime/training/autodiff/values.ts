@@ -16,7 +16,7 @@ import { invalidModel, notTrainable } from './refusal.ts';
 import type { SourceModel } from './source-model.ts';
 
 /** What is known of a tensor of the model before it runs. */
-export interface Value {
+interface Value {
   /** ONNX's number. */
   elementType: number;
   /** `rows` and its multiples, such as `4*rows`, grow with the batch. Undefined: the size follows no such rule. */

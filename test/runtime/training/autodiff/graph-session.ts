@@ -16,7 +16,7 @@ const sessionOptions: ort.InferenceSession.SessionOptions = {
   logSeverityLevel: 4,
 };
 
-export interface InputRows {
+interface InputRows {
   name: string;
   shape: number[];
   data: Float32Array | BigInt64Array;
