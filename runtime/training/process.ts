@@ -8,6 +8,7 @@ import type { Environment } from '../environment.ts';
 import { trainingPorts, type TrainingReport } from '../training-contract.ts';
 import type { ProcessEnd } from './process-end.ts';
 import { lookupIn } from './process-hosts.ts';
+import { measureJob } from './process-metrics.ts';
 import type { Role, RoleOptions } from './process-role.ts';
 import { ServerRole } from './process-server.ts';
 import { tlsIdentity } from './transport/tls-identity.ts';
@@ -43,6 +44,7 @@ export async function startTraining(options: TrainingOptions): Promise<Training>
   const { config, log } = options;
   const registry = createRegistry({ ofProcess: true });
   const role = await startRole(options, registry);
+  if (config.role === 'ParameterServer' && config.index === 0) measureJob(registry, () => role.report().job);
   const report = (): TrainingReport => ({
     version: 1,
     kind: 'Training',

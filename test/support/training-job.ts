@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { DataSpec, TrainingJobFile } from '../../runtime/training-contract.ts';
+import type { DataSpec, OptimizerSpec, TrainingJobFile } from '../../runtime/training-contract.ts';
 
 /** What differs from the usual job. */
-export interface JobChanges extends Omit<Partial<TrainingJobFile>, 'data'> {
+export interface JobChanges extends Omit<Partial<TrainingJobFile>, 'data' | 'optimizer'> {
   data?: Partial<DataSpec>;
+  optimizer?: Partial<OptimizerSpec>;
 }
 
 /** A small classifier on data.csv in the folder, that leaves what it makes in the folder `output`. */
-export function jobIn(folder: string, { data, ...changes }: JobChanges = {}): TrainingJobFile {
+export function jobIn(folder: string, { data, optimizer, ...changes }: JobChanges = {}): TrainingJobFile {
   const uri = (name: string): string => pathToFileURL(join(folder, name)).href;
   return {
     version: 1,
@@ -37,6 +38,7 @@ export function jobIn(folder: string, { data, ...changes }: JobChanges = {}): Tr
       beta2: 0.999,
       epsilon: 1e-8,
       schedule: { name: 'Constant', warmupSteps: 0 },
+      ...optimizer,
     },
     epochs: 3,
     batchSize: 24,

@@ -1,6 +1,6 @@
 import { createHash, randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -35,6 +35,8 @@ export interface ClusterOptions {
   /** Of the file data.csv. */
   data?: string;
   faults?: readonly PlannedFault[];
+  /** Of a pod, beside what every pod has. */
+  environment?: (pod: string) => Record<string, string>;
 }
 
 interface Pod {
@@ -75,13 +77,15 @@ export class TrainingCluster {
   readonly #pods = new Map<string, Pod>();
   readonly #faults: PlannedFault[];
   readonly #servers: number;
+  readonly #ownEnvironment: (pod: string) => Record<string, string>;
   readonly #subnet = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
   #lastReport: TrainingReport | undefined;
 
-  private constructor(folder: string, { servers, faults = [] }: ClusterOptions) {
+  private constructor(folder: string, { servers, faults = [], environment = () => ({}) }: ClusterOptions) {
     this.folder = folder;
     this.#servers = servers;
     this.#faults = [...faults];
+    this.#ownEnvironment = environment;
   }
 
   static async start(options: ClusterOptions): Promise<TrainingCluster> {
@@ -111,6 +115,8 @@ export class TrainingCluster {
   }
 
   async resume(workers: number): Promise<void> {
+    await rm(this.#words(serverName(0)), { force: true });
+    this.#lastReport = undefined;
     for (let index = 0; index < this.#servers; index++) await this.#add('ParameterServer', index);
     await this.resize(workers);
   }
@@ -119,11 +125,15 @@ export class TrainingCluster {
     await this.#supervisor.stop(name, 'SIGKILL');
   }
 
+  /** What the admin port of a pod answers; undefined where nobody listens. */
+  async get(name: string, path: string): Promise<Response | undefined> {
+    const { host } = this.#pod(name);
+    return fetch(`http://${host}:${trainingPorts.admin}${path}`).catch(() => undefined);
+  }
+
   async report(name: string): Promise<TrainingReport | undefined> {
-    const host = this.#pods.get(name)?.host;
-    if (host === undefined) return undefined;
-    const answer = await fetch(`http://${host}:${trainingPorts.admin}${adminPaths.report}`).catch(() => undefined);
-    return answer && ((await answer.json()) as TrainingReport);
+    const answer = await this.get(name, adminPaths.report);
+    return (await answer?.json().catch(() => undefined)) as TrainingReport | undefined;
   }
 
   /** Waits until so many steps are done. */
@@ -144,15 +154,20 @@ export class TrainingCluster {
         throw new Error(`not over: ${JSON.stringify(this.#lastReport)} ${this.deaths.join(', ')} ${await this.log()}`);
     };
     await eventually(check, withinMs, pollMs);
-    await this.#pods.get(coordinator)?.exited;
-    const outcome = JSON.parse(await readFile(this.#words(coordinator), 'utf8')) as TrainingOutcome;
+    await this.exitOf(coordinator);
+    const outcome = JSON.parse(await this.wordsOf(coordinator)) as TrainingOutcome;
     if (!this.#lastReport) throw new Error('server 0 never reported');
     return { outcome, sha256: await versionDigest(outcome), report: this.#lastReport };
   }
 
-  /** How each pod that is not asked to stop ended, or undefined while it has not. */
-  async exitOf(name: string): Promise<Exit | undefined> {
-    return Promise.race([this.#pods.get(name)?.exited, delay(0, undefined)]);
+  /** How a pod ended that nobody told to; of one that was started again, the last time. */
+  exitOf(name: string): Promise<Exit> {
+    return this.#pod(name).exited;
+  }
+
+  /** The last words of a pod. */
+  async wordsOf(name: string): Promise<string> {
+    return readFile(this.#words(name), 'utf8');
   }
 
   /** The end of what each pod said. */
@@ -204,12 +219,17 @@ export class TrainingCluster {
   }
 
   async #remove(name: string): Promise<Exit> {
-    const pod = this.#pods.get(name);
-    if (!pod) throw new Error(`there is no ${name}`);
+    const pod = this.#pod(name);
     pod.isWanted = false;
     await this.#supervisor.stop(name);
     this.#pods.delete(name);
     return pod.exited;
+  }
+
+  #pod(name: string): Pod {
+    const pod = this.#pods.get(name);
+    if (!pod) throw new Error(`there is no ${name}`);
+    return pod;
   }
 
   #words(name: string): string {
@@ -230,6 +250,7 @@ export class TrainingCluster {
       [servingEnv.cacheDir]: join(this.folder, `${name}.cache`),
       [servingEnv.allowFileUris]: 'true',
       [servingEnv.logLevel]: 'debug',
+      ...this.#ownEnvironment(name),
     };
   }
 }

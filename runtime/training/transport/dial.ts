@@ -32,6 +32,7 @@ export interface DialOptions {
 export function dial(options: DialOptions): Promise<Connection> {
   const { peer, tls, timing, signal } = options;
   return new Promise((resolve, reject) => {
+    const attempt = { isSecured: false };
     const readBuffer = Buffer.allocUnsafeSlow(tls ? 0 : readBytes);
     const target = { host: peer.host, port: peer.port, ...(options.lookup && { lookup: options.lookup }) };
     const socket: Socket = tls
@@ -48,7 +49,7 @@ export function dial(options: DialOptions): Promise<Connection> {
         });
     const fail = (error: TransportError): void => {
       signal?.removeEventListener('abort', abort);
-      reject(described(error, peer));
+      reject(described(error, peer, attempt.isSecured));
     };
     const connection: SocketConnection = new SocketConnection(
       socket,
@@ -69,17 +70,19 @@ export function dial(options: DialOptions): Promise<Connection> {
     if (signal?.aborted) abort();
     signal?.addEventListener('abort', abort, { once: true });
     socket.once(tls ? 'secureConnect' : 'connect', () => {
+      attempt.isSecured = tls !== undefined;
       const hello: Hello = { type: 'hello', protocol: protocolVersion, ...options.hello };
       void connection.send(hello);
     });
   });
 }
 
-/** What kept a connection from being made, in words that name the peer. */
-function described(error: TransportError, { host, port }: Peer): TransportError {
+/** What kept a connection from being made, in words that name the peer. A server hangs up on a certificate that it does not accept. */
+function described(error: TransportError, { host, port }: Peer, isSecured: boolean): TransportError {
   if (error.code !== 'Closed') return error;
-  const untrusted = /CERT|SSL|ALTNAME|SIGNATURE|ISSUER/.test(systemCode(error.cause) ?? '');
-  return new TransportError(untrusted ? 'Untrusted' : 'Unreachable', `${host}:${port}: ${error.message}`, {
+  const untrusted = isSecured || /CERT|SSL|ALTNAME|SIGNATURE|ISSUER/.test(systemCode(error.cause) ?? '');
+  const why = isSecured ? `${error.message} when it saw the certificate of this pod` : error.message;
+  return new TransportError(untrusted ? 'Untrusted' : 'Unreachable', `${host}:${port}: ${why}`, {
     cause: error.cause,
   });
 }

@@ -73,7 +73,9 @@ describe('mutual TLS', () => {
 
   it('keeps out a client without a certificate, one of another authority, and one that speaks plainly', async () => {
     const { listener, accepted } = await start(await secret(authority, ['job-ps-0.job']));
-    await expect(dialTls(listener.port, await secret(stranger, ['w'], authority))).rejects.toThrow();
+    await expect(dialTls(listener.port, await secret(stranger, ['w'], authority))).rejects.toMatchObject({
+      code: 'Untrusted',
+    });
     await expect(
       dial(dialing(listener.port, new Recorder(), { timing: { ...timing, helloMs: 200 } })),
     ).rejects.toThrow();
