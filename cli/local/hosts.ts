@@ -26,12 +26,18 @@ export class HostsFile {
     this.#path = path;
   }
 
-  /** Resolves once this version, or a newer one, is in place. */
+  /** Resolves once this version, or a newer one, is in place. Rejects where it cannot be written; the next call tries again. */
   write(hosts: Record<string, string>): Promise<void> {
     const text = JSON.stringify(hosts);
     if (text === this.#text) return this.#written;
     this.#text = text;
-    this.#written = this.#written.then(() => this.#replace(text));
+    this.#written = this.#written
+      .catch(() => undefined)
+      .then(() => this.#replace(text))
+      .catch((error: unknown) => {
+        if (this.#text === text) this.#text = '';
+        throw error;
+      });
     return this.#written;
   }
 

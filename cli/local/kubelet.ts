@@ -27,6 +27,9 @@ export interface KubeletOptions {
 const nodeName = 'laptop';
 const mirrored = ['Secret', 'ConfigMap'].map((kind) => ({ apiVersion: 'v1', kind }));
 
+/** When to write the names of pods again where that failed, as on a full disk. Until then pods wait for each other. */
+const hostsRetryMs = 1_000;
+
 /** The longest grace of pods when the whole session stops: somebody waits for it. */
 const maxStopGraceMs = 10_000;
 
@@ -66,7 +69,6 @@ export class Kubelet {
     this.#stopped = true;
     for (const stop of this.#stops) stop();
     await Promise.all([...this.#runners.values()].map((runner) => runner.stop(maxStopGraceMs)));
-    await this.#hosts.write({});
   }
 
   #soon(): void {
@@ -80,7 +82,7 @@ export class Kubelet {
 
   #lookAtAll(): void {
     const pods = this.#cluster.all(podKind);
-    void this.#hosts.write(podHosts(pods));
+    this.#hosts.write(podHosts(pods)).catch(() => setTimeout(() => this.#soon(), hostsRetryMs).unref());
     const uids = new Set(pods.map(({ metadata }) => metadata.uid));
     for (const [uid, runner] of this.#runners) if (!uids.has(uid)) void runner.stop(0);
     const here = pods.filter((pod) => (pod.spec as PodSpec).nodeName !== undefined && !isOver(pod));

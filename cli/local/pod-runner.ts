@@ -205,9 +205,11 @@ export class PodRunner {
     try {
       env = await this.#prepare();
     } catch (error) {
-      if (!(error instanceof CliError)) throw error;
-      const reason = error.code === 'MissingReference' ? 'CreateContainerConfigError' : 'CreateContainerError';
-      this.#state = { waiting: { reason, message: error.message } };
+      // A disk that is full, or a folder that cannot be made, may be put right.
+      if (!(error instanceof CliError) && (error as NodeJS.ErrnoException).syscall === undefined) throw error;
+      const { code, message } = error as CliError;
+      const reason = code === 'MissingReference' ? 'CreateContainerConfigError' : 'CreateContainerError';
+      this.#state = { waiting: { reason, message } };
       this.#report();
       return undefined;
     }

@@ -103,9 +103,13 @@ export class JobWatch {
     if (history.length === 0) return;
     const { name, namespace = 'default' } = job.metadata;
     const path = join(folder, 'curves', `${namespace === 'default' ? '' : `${namespace}-`}${name}.svg`);
-    await mkdir(join(folder, 'curves'), { recursive: true });
-    await writeFile(path, lossCurve(`${name}: loss`, history));
-    this.#say(job, `loss curve: ${shownPath(path)}`);
+    try {
+      await mkdir(join(folder, 'curves'), { recursive: true });
+      await writeFile(path, lossCurve(`${name}: loss`, history));
+      this.#say(job, `loss curve: ${shownPath(path)}`);
+    } catch (error) {
+      this.#say(job, `the loss curve cannot be written: ${(error as Error).message}`);
+    }
   }
 
   #show(reports: JobReport[]): void {

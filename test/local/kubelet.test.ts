@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -196,6 +196,15 @@ describe('deleting a pod', () => {
   });
 });
 
+test('a pod whose folder cannot be made says so, and starts once it can', async () => {
+  await writeFile(join(folder, 'pods'), 'in the way');
+  addPod('p', 'setInterval(() => undefined, 1000)', { hostname: 'p', subdomain: 'a' });
+  await soon(() => expect(containerOf('p')?.state.waiting).toMatchObject({ reason: 'CreateContainerError' }));
+  expect(containerOf('p')?.state.waiting?.message).toContain('ENOTDIR');
+  await rm(join(folder, 'pods'));
+  await untilRunning('p');
+});
+
 describe('names of pods', () => {
   const waits = 'setInterval(() => undefined, 1000)';
   const hosts = async (): Promise<unknown> => JSON.parse(await readFile(join(folder, 'hosts.json'), 'utf8'));
@@ -211,6 +220,19 @@ describe('names of pods', () => {
     expect(environment.split('\0')).toContain(`${trainingEnv.hostsFile}=${join(folder, 'hosts.json')}`);
     await cluster.client('test').remove(refOf('a-0'));
     await eventually(async () => expect(await hosts()).toEqual({}), 5_000, 20);
+  });
+
+  test('are written as soon as they can be', async () => {
+    await mkdir(join(folder, 'hosts.json'));
+    addPod('a-0', waits, { hostname: 'a-0', subdomain: 'a' });
+    await untilRunning('a-0');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await rm(join(folder, 'hosts.json'), { recursive: true });
+    await eventually(
+      async () => expect(await hosts()).toEqual({ 'a-0.a.default.svc': statusOf('a-0').podIP }),
+      5_000,
+      20,
+    );
   });
 
   test('are never read half written', async () => {

@@ -109,6 +109,15 @@ describe('watching jobs', () => {
     expect(svg.match(/<circle/g)).toHaveLength(1);
   });
 
+  test('says that the curve cannot be written, and that the job is over all the same', async () => {
+    await writeFile(join(folder, 'curves'), 'in the way');
+    cluster.add(job('digits'));
+    cluster.writeStatus(refOf('digits'), complete(true));
+    await untilOver(1);
+    expect(terminal.printed.at(-1)).toMatch(/^digits training \| the loss curve cannot be written: EEXIST/);
+    expect(watch.allGood).toBe(true);
+  });
+
   test('is not content with a model that is refused', async () => {
     cluster.add(job('digits', { acceptance: { metric: 'loss', atMost: 0.1 } }));
     cluster.writeStatus(refOf('digits'), complete(false));
