@@ -47,10 +47,8 @@ export class Output {
     software: Software,
   ): Promise<TrainingOutcome> {
     const { best, last, evaluations, testMetrics } = result;
-    const about = {
-      'modelyard.job': `${this.#job.namespace}/${this.#job.name}`,
-      'modelyard.specHash': this.#job.specHash,
-    };
+    // Not who made it: jobs of the same spec make the same bytes.
+    const about = { 'modelyard.specHash': this.#job.specHash };
     const { manifest, files } = versionFiles({
       job: this.#job,
       models: {
