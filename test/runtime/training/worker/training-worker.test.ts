@@ -350,6 +350,22 @@ describe('a mirror', () => {
     );
   });
 
+  test('of a rule without slots pushes as soon as it has the weights, also where it had them before', async () => {
+    const job = start({ slots: 0 });
+    const some = [{ from: 0, until: 1, leaves: [{ from: 0, to: 2 }] }];
+    await begin(job, some);
+    for (const server of [0, 1]) await job.give(server, 0);
+    await job.servers[0]?.until('push', 1);
+    const more = [{ from: 0, until: 1, leaves: [all] }];
+    job.coordinator.say({ type: 'plan', generation: 1, assignments: more, mirrors: [1] });
+    await job.servers[1]?.until('pull', 2);
+    await job.give(1, 0);
+    await job.servers[0]?.until('push', 2);
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    expect(holdings?.states).toContainEqual({ server: 1, version: 0 });
+  });
+
   test('gives the coordinator back what it said with a version', async () => {
     const job = start();
     await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0] });
