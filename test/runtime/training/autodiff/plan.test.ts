@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { tensorInfo } from '../../../../runtime/onnx/model.ts';
 import { buildTrainingGraph } from '../../../../runtime/training/autodiff/build-training-graph.ts';
@@ -161,4 +163,10 @@ test('every operator that has a gradient is checked against finite differences',
   const checked = new Set(gradientCases.map(({ operator }) => operator));
   const flat = ['Ceil', 'Floor', 'Hardmax', 'Round', 'Sign'];
   expect(differentiableOperators.filter((operator) => !checked.has(operator))).toEqual(flat);
+});
+
+test('every operator that has a gradient is in the documentation', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../../../docs/training.md'), 'utf8');
+  const [, list = ''] = /Gradients flow through these operators:\n([^]*?)\n\n/.exec(text) ?? [];
+  expect(list.match(/\w+/g)).toEqual(differentiableOperators);
 });
