@@ -43,7 +43,8 @@ function completionTime(job: JobProgress, status: TrainingJobStatus, now: Date):
  * Progress as the status has it.
  *
  * @param job what server 0 reports; undefined while it does not
- * @param training whether steps are done now: only then is there a speed
+ * @param training whether steps are done now: only then is there a speed, and only then does a server 0 that knows of fewer steps than
+ *   the one before it mean that they are lost
  */
 export function progressOf(
   job: JobProgress | undefined,
@@ -51,7 +52,7 @@ export function progressOf(
   status: TrainingJobStatus,
   now: Date,
 ): Measured {
-  if (job === undefined) return remembered(status);
+  if (job === undefined || (!training && job.step < (status.step ?? 0))) return remembered(status);
   const eta = training ? completionTime(job, status, now) : undefined;
   const { loss, samplesPerSecond, checkpointStep, rows, badRows } = job;
   return {

@@ -309,6 +309,16 @@ describe('a job', () => {
     expect(status.phase).toBe('Running');
   });
 
+  test.each<[string, TrainingReport['phase'], number]>([
+    ['keeps what it has done while its new server 0 does not know of it yet', 'Preparing', 10],
+    ['keeps what it has done while its servers wait for each other', 'Waiting', 10],
+    ['says that steps are lost once it trains without them', 'Running', 0],
+  ])('%s', (_, phase, step) => {
+    const report = { phase, job: { ...job, step: 0 } };
+    const { status } = told({ object: { status: ran }, pods: [{ ...server, report }, worker] });
+    expect(status.step).toBe(step);
+  });
+
   test('is not running by the word of a container that has died since', () => {
     const dead = { containerStatuses: [{ name: 'runtime', restartCount: 0, state: { terminated: { exitCode: 1 } } }] };
     const { status } = told({ object: { status: ran }, pods: [{ ...server, status: dead }, worker] });
