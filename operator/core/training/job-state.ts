@@ -2,11 +2,13 @@ import type { JobProgress, TrainingOutcome, TrainingReport } from '../../../runt
 import type { TrainingJobStatus } from '../../api/training-job.gen.ts';
 import type { Pod } from '../objects.ts';
 import type { TrainingObserved } from './observed.ts';
-import { isLeaving, isRunning } from './pod-state.ts';
+import { farewellUntilMs, isRunning } from './pod-state.ts';
 import { roleState, type RoleState } from './role-state.ts';
 
 /** A job that is not over, as it stands. */
 export interface JobState {
+  /** When it stands so, in milliseconds since 1970. */
+  nowMs: number;
   suspended: boolean;
   servers: RoleState;
   workers: RoleState;
@@ -44,14 +46,15 @@ function outcomeOf(
   );
 }
 
-/** Runs, or has ended because there is nothing left to do. */
-const isAtWork = (pod: Pod): boolean => isRunning(pod) || (!isLeaving(pod) && pod.status?.phase === 'Succeeded');
-
 /** Without any one server, and without all workers, no step is done: pods tell it sooner than server 0. */
-const isStaffed = (servers: RoleState, workers: RoleState): boolean =>
-  servers.missing.length === 0 &&
-  [...servers.present.values()].every(isAtWork) &&
-  [...workers.present.values(), ...workers.extra].some(isAtWork);
+function isStaffed(servers: RoleState, workers: RoleState, nowMs: number): boolean {
+  const isAtWork = (pod: Pod): boolean => isRunning(pod) || nowMs < (farewellUntilMs(pod) ?? 0);
+  return (
+    servers.missing.length === 0 &&
+    [...servers.present.values()].every(isAtWork) &&
+    [...workers.present.values(), ...workers.extra].some(isAtWork)
+  );
+}
 
 function activeMsOf(status: TrainingJobStatus | undefined, now: Date): number {
   const { activeSeconds = 0, activeTime } = status ?? {};
@@ -69,12 +72,14 @@ export function stateOf(observed: TrainingObserved, now: Date): JobState {
   );
   const latest = observed.reports.get(coordinator?.metadata.name ?? '');
   const report = coordinator !== undefined && isRunning(coordinator) ? latest : undefined;
-  const training = report?.phase === 'Finishing' || (report?.phase === 'Running' && isStaffed(servers, workers));
+  const nowMs = now.getTime();
+  const training = report?.phase === 'Finishing' || (report?.phase === 'Running' && isStaffed(servers, workers, nowMs));
   const before = { step: status?.backoff?.step ?? 0, restarts: status?.backoff?.restarts ?? 0 };
   const step = Math.max(latest?.job?.step ?? 0, before.step);
   const restarts = servers.status.restarts + workers.status.restarts;
   const backoff = step > before.step ? { step, restarts } : before;
   return {
+    nowMs,
     suspended,
     servers,
     workers,

@@ -2,9 +2,8 @@ import type { TrainingJobSpec } from '../../api/training-job.gen.ts';
 import type { ObjectRef } from '../../kube/object.ts';
 import type { Pod } from '../objects.ts';
 import type { Removal } from '../plan.ts';
-import { runtimeOf } from '../pod-checks.ts';
 import type { JobState } from './job-state.ts';
-import { isLeaving, overdueAtMs, replaceableAtMs } from './pod-state.ts';
+import { farewellUntilMs, isLeaving, overdueAtMs, replaceableAtMs } from './pod-state.ts';
 import type { RolePod } from './pod.ts';
 import type { RoleState } from './role-state.ts';
 
@@ -15,9 +14,6 @@ export interface PodPlan {
   /** Until time alone changes something; Infinity where it does not. */
   againMs: number;
 }
-
-/** A pod that ended well before the job did may be ahead of what server 0 said last. */
-const farewellMs = 15_000;
 
 export function podRef({ metadata: { name, namespace, uid } }: Pod): ObjectRef {
   return {
@@ -37,12 +33,10 @@ function departure(pod: Pod, wanted: boolean, finishing: boolean): { atMs: numbe
   switch (pod.status?.phase) {
     case 'Failed':
       return { atMs: replaceableAtMs(pod), removal: podRef(pod) };
-    case 'Succeeded': {
-      const endedMs = Date.parse(runtimeOf(pod)?.state?.terminated?.finishedAt ?? '') || 0;
+    case 'Succeeded':
       return finishing
         ? undefined
-        : { atMs: Math.max(replaceableAtMs(pod), endedMs + farewellMs), removal: podRef(pod) };
-    }
+        : { atMs: Math.max(replaceableAtMs(pod), farewellUntilMs(pod) ?? 0), removal: podRef(pod) };
     default:
       return undefined;
   }

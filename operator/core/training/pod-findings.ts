@@ -1,8 +1,9 @@
 import type { TrainingReport, TrainingRole } from '../../../runtime/training-contract.ts';
 import { type Check, type Finding, firstFinding } from '../checks.ts';
 import { clip, crashCheck, isReady, type PodWords, startChecks, type UnreadyPod, warning } from '../pod-checks.ts';
+import type { JobState } from './job-state.ts';
 import type { TrainingObserved } from './observed.ts';
-import { hasEnded, isLeaving, lossOf } from './pod-state.ts';
+import { farewellUntilMs, hasEnded, isLeaving, lossOf } from './pod-state.ts';
 import { predecessorsOf } from './predecessors.ts';
 import type { RoleState } from './role-state.ts';
 
@@ -86,16 +87,13 @@ function podFinding(role: TrainingRole, subject: Subject): PodFinding | undefine
   return working === undefined ? undefined : { ...working, blocked: false };
 }
 
-/**
- * The first thing that keeps a pod of this role from its work.
- *
- * @param began whether a pod that is missing is news: before the job trains, all of them are about to be created
- */
+/** The first thing that keeps a pod of this role from its work. */
 export function roleFinding(
   { role, present, missing }: RoleState,
   { owner: { spec }, reports }: Pick<TrainingObserved, 'owner' | 'reports'>,
-  began: boolean,
+  { began, nowMs }: Pick<JobState, 'began' | 'nowMs'>,
 ): PodFinding | undefined {
+  // Before the job trains, all that is missing is about to be created, and is no news.
   const lost = missing.find(({ predecessors }) => predecessors !== undefined)?.predecessors;
   if (lost !== undefined && began) {
     const message = `${lost.message}; the pod that replaces it is about to be created`;
@@ -104,6 +102,7 @@ export function roleFinding(
   const accelerator = role === 'Worker' ? spec.workers.accelerator?.resource : undefined;
   for (const pod of present.values()) {
     if (isReady(pod) && !isLeaving(pod) && !hasEnded(pod)) continue;
+    if (nowMs < (farewellUntilMs(pod) ?? 0)) continue;
     const finding = podFinding(role, { pod, accelerator, report: reports.get(pod.metadata.name) });
     if (finding !== undefined) return finding;
   }

@@ -46,6 +46,19 @@ export function replaceableAtMs(pod: Pod): number {
   return bornMs + Math.min(quickReplacements.maxMs, quickReplacements.baseMs * 2 ** doublings);
 }
 
+/** A pod that ended well before the job did may be ahead of what server 0 said last: all end well once the job is over. */
+const farewellMs = 15_000;
+
+/**
+ * Until when a pod that ended well, without being asked to, is taken for one whose job is over, in milliseconds since 1970; undefined where
+ * it did not end so.
+ */
+export function farewellUntilMs(pod: Pod): number | undefined {
+  const end = runtimeOf(pod)?.state?.terminated;
+  if (isLeaving(pod) || (pod.status?.phase !== 'Succeeded' && end?.exitCode !== 0)) return undefined;
+  return (Date.parse(end?.finishedAt ?? '') || 0) + farewellMs;
+}
+
 /** Why there is no such pod any more, or soon will be none. */
 export interface Loss {
   /** CamelCase. */

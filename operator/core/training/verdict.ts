@@ -84,8 +84,8 @@ export function verdictOf(observed: TrainingObserved, state: JobState, ending: E
   if (ending !== undefined) return ended(ending);
   if (state.suspended) return suspended(observed);
   const refusal = firstFinding(refusals, observed);
-  const servers = roleFinding(state.servers, observed, state.began);
-  const workers = roleFinding(state.workers, observed, state.began);
+  const servers = roleFinding(state.servers, observed, state);
+  const workers = roleFinding(state.workers, observed, state);
   const troubles = [refusal, servers, workers, faultOf(state.report)].filter(isTrouble);
   if (state.training) {
     const finding = normal('Training', `the job trains, ${readiness(state)}`);

@@ -303,12 +303,6 @@ describe('a job', () => {
     expect([status.phase, condition('Running')?.reason]).toEqual(['Restarting', reason]);
   });
 
-  test('runs still while its pods end one after the other because there is nothing left to do', () => {
-    const pods: Pods = [server, { name: 'ps-1', is: 'Succeeded' }, { name: 'worker-0', is: 'Succeeded' }];
-    const { status } = told({ object: { spec: { parameterServers: { replicas: 2 } }, status: ran }, pods });
-    expect(status.phase).toBe('Running');
-  });
-
   test.each<[string, TrainingReport['phase'], number]>([
     ['keeps what it has done while its new server 0 does not know of it yet', 'Preparing', 10],
     ['keeps what it has done while its servers wait for each other', 'Waiting', 10],
@@ -317,6 +311,33 @@ describe('a job', () => {
     const report = { phase, job: { ...job, step: 0 } };
     const { status } = told({ object: { status: ran }, pods: [{ ...server, report }, worker] });
     expect(status.step).toBe(step);
+  });
+
+  const endedAt = (finishedAt: string, phase = 'Running') => ({
+    phase,
+    conditions: [{ type: 'Ready', status: 'False' }],
+    containerStatuses: [{ name: 'runtime', restartCount: 0, state: { terminated: { exitCode: 0, finishedAt } } }],
+  });
+  const together = { parameterServers: { replicas: 2 } };
+
+  test.each(['Running', 'Succeeded'])(
+    'runs, and nothing is the matter, while its pods end well one after the other: %s',
+    (phase) => {
+      const status = endedAt('2026-11-24T09:59:58Z', phase);
+      const pods: Pods = [server, { name: 'ps-1', is: 'NotReady', status }, { ...worker, is: 'NotReady', status }];
+      const job = told({ object: { spec: together, status: ran }, pods });
+      expect([job.status.phase, job.condition('Running')?.reason]).toEqual(['Running', 'Training']);
+      expect(job.condition('Degraded')).toBeUndefined();
+      expect([job.events, job.remove]).toEqual([[], []]);
+    },
+  );
+
+  test('restarts where a server ended well and the job goes on', () => {
+    const status = endedAt('2026-11-24T09:59:40Z', 'Succeeded');
+    const pods: Pods = [server, { name: 'ps-1', is: 'Succeeded', status }, worker];
+    const job = told({ object: { spec: together, status: ran }, pods });
+    expect([job.status.phase, job.condition('Running')?.reason]).toEqual(['Restarting', 'PodEnded']);
+    expect(job.remove).toMatchObject([{ name: 'digits-ps-1' }]);
   });
 
   test('is not running by the word of a container that has died since', () => {
