@@ -3,6 +3,7 @@ import type { NodeProto, TensorProto } from '../../onnx/onnx.gen.ts';
 import type { DataInput } from '../training-graph.ts';
 import { dataInputs } from './data-inputs.ts';
 import { checkModel, namePrefix } from './model-checks.ts';
+import { separateUniformWeights } from './uniform-weights.ts';
 import { baseOpset, upgradeNodes } from './upgrade.ts';
 
 /** A model that was checked, as version 18 of ONNX's operators or a newer one writes it. */
@@ -28,6 +29,10 @@ export function readSourceModel(bytes: Uint8Array, rowShape: readonly number[] |
   checkModel(model);
   const { graph, opsetImport } = model;
   const { nodes, initializers } = withoutAliases(graph.node, graph.initializer);
+  dropUnusedMasks(
+    nodes,
+    graph.output.map(({ name }) => name),
+  );
   const inputs = dataInputs(
     graph.input.filter(({ name }) => !initializers.has(name)),
     rowShape,
@@ -47,9 +52,17 @@ export function readSourceModel(bytes: Uint8Array, rowShape: readonly number[] |
   };
 }
 
+/** Exporters name the mask of a dropout also where nobody reads it. */
+function dropUnusedMasks(nodes: readonly NodeProto[], results: readonly string[]): void {
+  const used = new Set([...results, ...nodes.flatMap(({ input }) => input)]);
+  for (const node of nodes) {
+    if (node.opType === 'Dropout' && !used.has(node.output[1] ?? '')) node.output.splice(1);
+  }
+}
+
 /**
- * PyTorch's exporter stores equal weights once, under the name of the first, and hands them to the others by Identity nodes: all
- * scales of a fresh network are ones. They are weights of their own, which only happen to be equal before training.
+ * Undoes what PyTorch's exporters do to equal weights: one of them stores these once, under the name of the first, and hands them to the
+ * others by Identity nodes; for the other see `separateUniformWeights`. The nodes are changed in place.
  */
 export function withoutAliases(
   allNodes: readonly NodeProto[],
@@ -63,5 +76,6 @@ export function withoutAliases(
     if (source && alias !== undefined) initializers.set(alias, { ...source, name: alias });
     else nodes.push(node);
   }
+  separateUniformWeights(nodes, initializers);
   return { nodes, initializers };
 }

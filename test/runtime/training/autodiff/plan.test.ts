@@ -79,7 +79,7 @@ describe('what is trained', () => {
     expect(await trainedNames(bytes)).toEqual(['w']);
   });
 
-  test('is each of the equal weights that an exporter stored once', async () => {
+  test('is each of the equal weights that an exporter handed on by Identity nodes', async () => {
     const bytes = model((writer) => {
       const first = writer.weight('first', [width]);
       const alias = writer.node('second', 'Identity', [first]);
@@ -90,6 +90,22 @@ describe('what is trained', () => {
     const outputs = await session.step(batch);
     expect(outputs.get('first')).not.toEqual(outputs.get('second'));
     await session.close();
+  });
+
+  test('is each of the fresh scales and biases that an exporter gave one name, but no weight that is shared on purpose', async () => {
+    const bytes = model((writer) => {
+      const [zeros, ones] = [writer.weight('zeros', [width], [0, 0, 0]), writer.weight('ones', [width], [1, 1, 1])];
+      const [table, slope] = [writer.weight('table', [width, width]), writer.weight('slope', [1], [0.25])];
+      const first = writer.node('first', 'BatchNormalization', ['x', ones, zeros, zeros, ones]);
+      const turned = writer.node('turned', 'PRelu', [writer.node('there', 'MatMul', [first, table]), slope]);
+      const back = writer.node('back', 'PRelu', [writer.node('again', 'MatMul', [turned, table]), slope]);
+      return writer.node('second', 'LayerNormalization', [back, ones, zeros]);
+    });
+    const { layout } = await buildTrainingGraph(bytes, options());
+    const names = (kind: string): string[] =>
+      layout.entries.filter((entry) => entry.kind === kind).map(({ name }) => name);
+    expect(names('Trainable')).toEqual(['zeros', 'ones', 'table', 'slope', 'ones.3', 'zeros.3']);
+    expect(names('Statistic')).toEqual(['ones.2', 'zeros.2']);
   });
 });
 
