@@ -1,12 +1,23 @@
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { createRegistry } from '../../../../lib/metrics.ts';
-import { storageOf } from '../../../../runtime/config.ts';
-import type { TrainingOutcome, TrainingRole } from '../../../../runtime/training-contract.ts';
+import { readSharedStorage, storageOf } from '../../../../runtime/config.ts';
+import { servingEnv } from '../../../../runtime/contract.ts';
+import { openWritableFolder, type WritableFolder } from '../../../../runtime/store/writable-folder.ts';
+import type { Location, LocationName, TrainingOutcome, TrainingRole } from '../../../../runtime/training-contract.ts';
 import { readTrainingConfig } from '../../../../runtime/training/config.ts';
+import { coordinatorWork } from '../../../../runtime/training/coordinator-work.ts';
+import { createKernels } from '../../../../runtime/training/kernels.ts';
 import type { ProcessEnd } from '../../../../runtime/training/process-end.ts';
 import type { Role, RoleOptions } from '../../../../runtime/training/process-role.ts';
 import { ServerRole } from '../../../../runtime/training/process-server.ts';
+import { prepareProgram } from '../../../../runtime/training/program.ts';
+import {
+  startParameterServer,
+  type RunningServer,
+  type StartOptions,
+} from '../../../../runtime/training/server/start.ts';
 import { startWorker } from '../../../../runtime/training/worker/start-worker.ts';
 import { createSmallJob, podEnvironment, type JobChanges, type SmallJob } from './small-job.ts';
 
@@ -74,6 +85,53 @@ export class JobRoles {
     this.#roles.delete(role);
     return role.stop(graceMs);
   }
+}
+
+/** A parameter server whose checkpoints go where the test says. */
+export async function startServer(
+  { root, job }: SmallJob,
+  peers: readonly { host: string; port: number }[],
+  index: number,
+  checkpoints: WritableFolder,
+  changes: Partial<StartOptions> = {},
+): Promise<RunningServer> {
+  const environment = { [servingEnv.cacheDir]: join(root, 'cache', `ps-${index}`), [servingEnv.allowFileUris]: 'true' };
+  const shared = readSharedStorage(environment);
+  const stores = (name: LocationName, location: Location) => storageOf(environment, name, location, shared);
+  const log = pino({ level: 'silent' });
+  const work = coordinatorWork({
+    job,
+    prepareProgram: (signal) =>
+      prepareProgram({ job, storageOf: stores, workFolder: join(root, 'cache', 'rows-test'), signal, log }),
+    openOutput: () =>
+      openWritableFolder(job.output.location.uri, stores('output', job.output.location), {
+        noun: 'output',
+        field: 'spec.output',
+        signal: new AbortController().signal,
+        now: () => performance.now(),
+        random: Math.random,
+        log,
+      }),
+    software: { modelyard: 'test', onnxruntime: 'test', node: 'test', platform: 'test' },
+  });
+  const server = await startParameterServer({
+    index,
+    peers,
+    listen: peers[index] ?? { host: '127.0.0.1', port: 0 },
+    job,
+    podName: `job-ps-${index}`,
+    tls: undefined,
+    lookup: undefined,
+    checkpoints,
+    kernels: await createKernels(2 ** 24),
+    work: index === 0 ? work : undefined,
+    now: () => performance.now(),
+    random: Math.random,
+    log,
+    ...changes,
+  });
+  void server.done.catch(() => undefined).then(() => work.close());
+  return server;
 }
 
 /** How a job ended, from what server 0 says last. */

@@ -1,0 +1,168 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { trainingPorts } from '../../../../runtime/training-contract.ts';
+import { manifestName, type Manifest } from '../../../../runtime/training/checkpoint-format.ts';
+import { claimIncarnation } from '../../../../runtime/training/server/incarnation.ts';
+import type { RunningServer, StartOptions } from '../../../../runtime/training/server/start.ts';
+import { folderPart } from '../../../../runtime/training/folder-part.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { MemoryFolder, storageIsFull } from '../server/memory-folder.ts';
+import { JobRoles, outcomeOf, startServer } from './roles.ts';
+import { modelsOf, podAddress, type JobChanges } from './small-job.ts';
+
+const jobs: JobRoles[] = [];
+const servers: RunningServer[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.stop(0);
+    await server.done;
+  }
+  await Promise.all(jobs.splice(0).map((job) => job.end()));
+});
+
+async function create(changes: JobChanges = {}): Promise<JobRoles> {
+  const job = await JobRoles.create(changes);
+  jobs.push(job);
+  return job;
+}
+
+const prefix = 'default.job.5555555555555555/';
+
+/** A job with one server, whose checkpoints are in memory, and one worker. */
+async function startJob(
+  folder: MemoryFolder,
+  { changes = {}, ...options }: Partial<StartOptions> & { changes?: JobChanges } = {},
+) {
+  const job = await create(changes);
+  const server = await startOne(job, folder, options);
+  await job.start('Worker', 0, 1);
+  return { job, server };
+}
+
+async function startOne(
+  job: JobRoles,
+  folder: MemoryFolder,
+  options: Partial<StartOptions> = {},
+): Promise<RunningServer> {
+  const peers = [{ host: podAddress(job.small, 'ParameterServer', 0), port: trainingPorts.transport }];
+  const server = await startServer(job.small, peers, 0, folder, options);
+  servers.push(server);
+  return server;
+}
+
+async function reference(): Promise<Record<string, string>> {
+  const job = await create();
+  const [coordinator] = await job.startAll(1, 1);
+  await outcomeOf(coordinator);
+  return modelsOf(job.small);
+}
+
+const manifests = (folder: MemoryFolder, kind = 'checkpoints'): Manifest[] =>
+  [...folder.files]
+    .filter(([path]) => path.startsWith(`${prefix}${kind}/`) && path.endsWith(manifestName))
+    .map(([, bytes]) => JSON.parse(Buffer.from(bytes).toString()) as Manifest);
+
+describe('a job', () => {
+  it('that is over is never run again, whatever became of its checkpoints', async () => {
+    const folder = new MemoryFolder();
+    const { job, server } = await startJob(folder);
+    const first = await server.done;
+    expect(first).toMatchObject({ succeeded: true, reason: 'Trained' });
+    folder.files.clear();
+    const again = await startOne(job, folder, { waits: { farewellMs: 0 } });
+    expect(await again.done).toMatchObject({ succeeded: true, reason: 'AlreadyTrained' });
+    expect(folder.files.size).toBe(0);
+  });
+
+  it('whose loss is no number ends with that reason, and keeps the last good checkpoint', async () => {
+    const folder = new MemoryFolder();
+    const { server } = await startJob(folder, {
+      changes: {
+        optimizer: { name: 'SGD', learningRate: 3e37, schedule: { name: 'Linear', warmupSteps: 27 } },
+        checkpoint: { every: 1, keep: 3 },
+      },
+    });
+    expect(await server.done).toMatchObject({ succeeded: false, reason: 'LossNotFinite' });
+    expect(server.report()).toMatchObject({ phase: 'Failed', outcome: { reason: 'LossNotFinite' } });
+    for (const { pieces } of manifests(folder)) {
+      for (const { path } of pieces) {
+        const file = [...folder.files].find(([name]) => name.endsWith(path))?.[1].slice();
+        expect(new Float32Array(file?.buffer ?? new ArrayBuffer(0)).every(Number.isFinite)).toBe(true);
+      }
+    }
+  });
+
+  it('trains on while its storage is full, says so, and ends when there is room again', async () => {
+    const folder = new MemoryFolder();
+    const { job, server } = await startJob(folder);
+    let full = true;
+    folder.fails = (path) => (full && /checkpoints\/.*f32$/.test(path) ? storageIsFull : undefined);
+    await eventually(
+      () =>
+        expect(server.report()).toMatchObject({ fault: { reason: 'StorageFull', retrying: true }, phase: 'Running' }),
+      20_000,
+      10,
+    );
+    await eventually(() => expect(server.report().job?.step).toBeGreaterThan(9), 20_000, 10);
+    full = false;
+    expect(await server.done).toMatchObject({ succeeded: true });
+    expect(await modelsOf(job.small)).toEqual(await reference());
+  });
+
+  it('goes on from the checkpoint before one that is damaged, to the same model', async () => {
+    const folder = new MemoryFolder();
+    const begun = Promise.withResolvers<undefined>();
+    const { job, server } = await startJob(folder, {
+      reached: (point, step) => {
+        if (point === 'CoordinatorAfterManifest' && step >= 10 && step % 5 === 0) begun.resolve(undefined);
+      },
+    });
+    await begun.promise;
+    server.stop(10_000);
+    expect(await server.done).toBe('Stopped');
+    const versions = manifests(folder).map(({ version }) => version);
+    expect(versions).toHaveLength(2);
+    const newest = [...folder.files.keys()]
+      .filter((path) => path.startsWith(`${prefix}checkpoints/`) && path.endsWith('.f32'))
+      .at(-1);
+    folder.damage(newest ?? '');
+    // Nobody must be left who could fill the server.
+    await job.suspend();
+    await job.start('Worker', 1, 1);
+    const lines: string[] = [];
+    const log = pino({ level: 'error' }, { write: (line) => void lines.push(line) });
+    const resumed = await startOne(job, folder, { log });
+    expect(await resumed.done).toMatchObject({ succeeded: true });
+    expect(lines.join()).toContain('a checkpoint is damaged');
+    expect(await modelsOf(job.small)).toEqual(await reference());
+  });
+
+  it('ends where a worker read other data than the coordinator', async () => {
+    const folder = new MemoryFolder();
+    const job = await create();
+    const server = await startOne(job, folder);
+    await eventually(() => expect(server.report().phase).toBe('Waiting'), 20_000, 10);
+    const path = join(job.small.root, 'data', 'rows.csv');
+    await writeFile(path, (await readFile(path, 'utf8')).replace('kind2', 'kind1'));
+    await rm(join(job.small.root, 'cache'), { recursive: true, force: true });
+    await job.start('Worker', 0, 1);
+    expect(await server.done).toMatchObject({ succeeded: false, reason: 'DataChanged' });
+  });
+
+  it('is left by a coordinator that another one replaced, before it writes a manifest', async () => {
+    const folder = new MemoryFolder();
+    const claimed = Promise.withResolvers<undefined>();
+    const { server } = await startJob(folder, {
+      reached: async (point) => {
+        if (point !== 'CoordinatorBeforeManifest') return;
+        await claimIncarnation(folderPart(folder, prefix), 0, 'another');
+        claimed.resolve(undefined);
+      },
+    });
+    expect(await server.done).toBe('Superseded');
+    expect(manifests(folder)).toEqual([]);
+  });
+});
