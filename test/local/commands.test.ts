@@ -11,7 +11,8 @@ import { Control } from '../../cli/local/control.ts';
 import { logSource, PodLogs } from '../../cli/local/pod-logs.ts';
 import { sessionFile } from '../../cli/session-client.ts';
 import type { Terminal } from '../../cli/terminal.ts';
-import type { KubeObject } from '../../operator/kube/object.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
+import { type KubeObject, refOf } from '../../operator/kube/object.ts';
 import { labels } from '../../operator/core/metadata.ts';
 import { eventually } from '../support/eventually.ts';
 import { scriptedTerminal } from '../support/terminal.ts';
@@ -58,7 +59,18 @@ beforeEach(async () => {
   const now = (): Date => new Date('2026-11-24T12:00:00Z');
   cluster = new LocalCluster({ now, uid: () => `uid-${++uids}`, admission: crdAdmission });
   podLogs = new PodLogs(3);
-  const client = cluster.client('modelyard-cli');
+  const inner = cluster.client('modelyard-cli');
+  let step = 0;
+  const client: KubeClient = {
+    ...inner,
+    // Jobs come along while a command thinks.
+    list: async (kind, options) => {
+      const page = await inner.list(kind, options);
+      for (const item of page.items)
+        if (item.kind === 'TrainingJob') cluster.writeStatus(refOf(item), { step: ++step });
+      return page;
+    },
+  };
   const unused = (): never => {
     throw new Error('not asked for here');
   };
@@ -105,7 +117,6 @@ describe('scale, suspend and resume', () => {
   test('change the workers and the run policy of a job, whatever became of its status meanwhile', async () => {
     cluster.add(job('digits'));
     await scale(terminal, 'digits', '5', 'default');
-    cluster.writeStatus({ apiVersion, kind: 'TrainingJob', ...metadata('digits') }, { phase: 'Running' });
     await setSuspended(terminal, 'tj/digits', true, 'default');
     expect(specOf('digits')).toMatchObject({ workers: { replicas: 5 }, runPolicy: { suspend: true, backoffLimit: 6 } });
     await setSuspended(terminal, 'digits', false, 'default');
@@ -193,6 +204,7 @@ describe('logs', () => {
     write(trained, 'digits-ps-0', 'a');
     const reading = logs({ ...terminal, stop: stop.signal }, 'digits', { ...inDefault, follow: true });
     await eventually(() => expect(terminal.printed.join('')).toBe('digits-ps-0 | a\n'), 5_000, 10);
+    write(deployment('other'), 'other-serving-1', 'x');
     write(trained, 'digits-ps-0', 'b');
     await eventually(() => expect(terminal.printed.join('')).toBe('digits-ps-0 | a\ndigits-ps-0 | b\n'), 5_000, 10);
     stop.abort();

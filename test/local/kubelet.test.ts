@@ -31,6 +31,7 @@ let folder: string;
 let cluster: LocalCluster;
 let kubelet: Kubelet;
 let guard: PodGuard;
+let lines: string[];
 
 /** Adds a pod whose container runs this JavaScript. */
 function addPod(name: string, script: string, spec: Partial<PodSpec> & { container?: object } = {}): void {
@@ -56,6 +57,7 @@ const untilRunning = async (name: string): Promise<number> => {
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'modelyard-kubelet-'));
   let uids = 0;
+  lines = [];
   cluster = new LocalCluster({ now: () => new Date(), uid: () => String(++uids).padStart(8, '0') });
   guard = new PodGuard();
   kubelet = new Kubelet(cluster, {
@@ -67,7 +69,7 @@ beforeEach(async () => {
     guard,
     devices: {},
     baseEnv: {},
-    onLine: () => undefined,
+    onLine: ({ metadata }, line) => void lines.push(`${metadata.name}: ${line}`),
   });
 });
 
@@ -146,13 +148,18 @@ describe('a container that ends', () => {
 });
 
 describe('deleting a pod', () => {
-  const stubborn = `process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000)`;
-  const polite = `process.on('SIGTERM', () => process.exit(0)); setInterval(() => undefined, 1000)`;
+  const stubborn = `process.on('SIGTERM', () => undefined); console.log('up'); setInterval(() => undefined, 1000)`;
+  const polite = stubborn.replace('undefined', 'process.exit(0)');
+  /** Resolves once the process minds its signals. */
+  const untilUp = async (name: string): Promise<number> => {
+    const pid = await untilRunning(name);
+    await soon(() => expect(lines).toContain(`${name}: up`));
+    return pid;
+  };
 
   test('asks its process to stop, and says how it ended before the object goes', async () => {
     addPod('p', polite);
-    const pid = await untilRunning('p');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const pid = await untilUp('p');
     const seen: PodStatus[] = [];
     cluster.onChange(podKind, () => seen.push(...cluster.all(podKind).map(({ status }) => status as never)));
     await cluster.client('test').remove(refOf('p'));
@@ -164,15 +171,14 @@ describe('deleting a pod', () => {
 
   test('kills what does not stop within the grace period', async () => {
     addPod('p', stubborn, { terminationGracePeriodSeconds: 1 });
-    const pid = await untilRunning('p');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const pid = await untilUp('p');
     await cluster.client('test').remove(refOf('p'));
     await soon(() => expect(isAlive(pid)).toBe(false));
   });
 
   test('without grace takes the object at once, kills the process, and gives the name to another', async () => {
     addPod('p', stubborn, { terminationGracePeriodSeconds: 600 });
-    const pid = await untilRunning('p');
+    const pid = await untilUp('p');
     const { podIP } = statusOf('p');
     const { uid } = pod('p').metadata;
     const client = cluster.client('test');
