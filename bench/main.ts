@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { operator } from './operator.ts';
 import { serving } from './serving.ts';
+import { gradients } from './training/gradients.ts';
 import { training } from './training.ts';
 
 /** One line of a table: a figure of ours beside the figure it is measured against, in the same run on the same cores. */
@@ -15,7 +16,7 @@ export interface Row {
   referenceName: string;
 }
 
-const benches: Record<string, () => Promise<Row[]>> = { operator, serving, training };
+const benches: Record<string, () => Promise<Row[]>> = { gradients, operator, serving, training };
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
 

@@ -1,4 +1,4 @@
-"""Gradients of the sum of every output times its weights, for each case in a folder: written as raw float32 beside it."""
+"""Gradients of the mean squared error for each case in the folders of a folder: raw float32 beside it, one file for a weight."""
 
 import json
 import pathlib
@@ -6,25 +6,29 @@ import sys
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from onnx_model import OnnxModel
 
-DTYPES = {"FP32": "<f4", "INT64": "<i8", "INT32": "<i4", "BOOL": "?"}
-
+torch.set_num_threads(1)
+failed = {}
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
+    if not path.is_dir():
+        continue
     case = json.loads((path / "case.json").read_text())
-    model = OnnxModel((path / "model.onnx").read_bytes())
-    inputs = {
-        name: torch.from_numpy(np.fromfile(path / f"input-{i}.bin", DTYPES[dtype]).reshape(shape).copy())
-        for i, (name, dtype, shape) in enumerate(case["inputs"])
-    }
-    outputs = model(inputs)
-    total = 0
-    for i, (name, shape) in enumerate(case["outputs"]):
-        weights = torch.from_numpy(np.fromfile(path / f"weights-{i}.bin", "<f4").reshape(shape).copy())
-        total = total + (outputs[name] * weights).sum()
-    wanted = [model.parameters[name] for name in case["parameters"]]
-    gradients = torch.autograd.grad(total, wanted, allow_unused=True)
-    for i, (value, gradient) in enumerate(zip(wanted, gradients)):
-        result = torch.zeros_like(value) if gradient is None else gradient
-        result.detach().numpy().astype("<f4").tofile(path / f"gradient-{i}.bin")
+
+    def read(name, shape):
+        return torch.from_numpy(np.fromfile(path / name, "<f4").reshape(shape).copy())
+
+    try:
+        model = OnnxModel((path / "model.onnx").read_bytes())
+        inputs = {name: read(f"input-{i}.bin", shape) for i, (name, shape) in enumerate(case["inputs"])}
+        predictions = model(inputs)["predictions"]
+        loss = F.mse_loss(predictions, read("labels.bin", predictions.shape))
+        weights = [model.parameters[name] for name in case["weights"]]
+        for i, gradient in enumerate(torch.autograd.grad(loss, weights, allow_unused=True)):
+            result = torch.zeros_like(weights[i]) if gradient is None else gradient
+            result.detach().numpy().astype("<f4").tofile(path / f"gradient-{i}.bin")
+    except (NotImplementedError, RuntimeError, KeyError, TypeError, ValueError, IndexError) as error:
+        failed[path.name] = f"{type(error).__name__}: {error}"
+print(json.dumps({"failed": failed}))

@@ -136,7 +136,7 @@ class ShapeOperators:
         for i, axis in enumerate(axes):
             whole[axis] = [pads[i], pads[len(axes) + i]]
         mode = a.get("mode", b"constant").decode()
-        fill = float(x[2]) if len(x) > 2 and x[2] is not None else 0.0
+        fill = float(x[2].detach()) if len(x) > 2 and x[2] is not None else 0.0
         if mode == "constant":
             return F.pad(x[0], [p for pair in reversed(whole) for p in pair], value=fill)
         value = x[0]

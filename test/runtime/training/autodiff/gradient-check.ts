@@ -73,7 +73,8 @@ async function finiteDifference(
   return (8 * (ahead - behind) - (farAhead - farBehind)) / 12;
 }
 
-async function widthOf({ model, inputs }: GradientCase): Promise<number> {
+/** Of the predictions. */
+export async function widthOf({ model, inputs }: GradientCase): Promise<number> {
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 });
   const feeds = inputs.map(({ name, shape, data }) => [name, new ort.Tensor('float32', data, shape)]);
   const { predictions } = await session.run(Object.fromEntries(feeds) as Record<string, ort.Tensor>);
