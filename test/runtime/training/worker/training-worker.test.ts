@@ -325,6 +325,22 @@ describe('a mirror', () => {
     expect(payloads).toEqual([parametersAt(0).slice(from, to), parametersAt(1000).slice(from, to)]);
   });
 
+  test('claims no part of a version that is not here', async () => {
+    const job = start();
+    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0, 1] });
+    for (const version of [0, 1]) {
+      for (const server of [0, 1]) await job.give(server, version, { slots: 1 });
+      await job.servers[0]?.until('push', version + 1);
+    }
+    await job.give(0, 2, { slots: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    const states = holdings?.states.map(({ server, version }) => `${server} at ${version}`);
+    expect(states?.sort()).toEqual(['0 at 1', '0 at 2', '1 at 1']);
+    expect(holdings?.newest).toBe(2);
+  });
+
   test('gets the slots of the version at hand when it becomes one', async () => {
     const job = start();
     await begin(job, [{ from: 0, until: 1, leaves: [all] }]);
@@ -391,5 +407,9 @@ describe('a mirror', () => {
     const [recalled] = await job.coordinator.until('recalled', 1);
     expect(recalled).toEqual({ type: 'recalled', generation: 2, version: 1, losses: 1 });
     expect(Buffer.from(job.coordinator.payloadOf(recalled as never))).toEqual(state([0.5], '{"version":1}'));
+    job.coordinator.say({ type: 'recall', generation: 2, version: 0 });
+    const [, older] = await job.coordinator.until('recalled', 2);
+    expect(older).toMatchObject({ version: 0, losses: 0 });
+    expect(Buffer.from(job.coordinator.payloadOf(older as never))).toEqual(state([], '{"version":0}'));
   });
 });
