@@ -328,6 +328,7 @@ export class Coordinator {
       program: { trainable, total, totalSteps: totalSteps(plan) },
     });
     const version = await this.#goTo(gathered, context);
+    this.#below = Infinity;
     const newest = Math.max(this.#newest, gathered.newest);
     ledger.revert(version, newest);
     this.#newest = version;
@@ -357,7 +358,6 @@ export class Coordinator {
         const sources = context.incarnations.map(() => ({ kind: 'Fill' }) as const);
         const fill = fillWith(this.#options.slices, context, 0, prepared.initialWeights());
         await restore({ ...common, version: 0, sources, fill });
-        this.#below = Infinity;
         return 0;
       }
     }
@@ -392,7 +392,6 @@ export class Coordinator {
       onUnreadable: (_, message) => damaged(message),
     });
     keeper.found(manifest.version);
-    this.#below = Infinity;
     return manifest.version;
   }
 

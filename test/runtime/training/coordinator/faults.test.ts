@@ -10,7 +10,7 @@ import { folderPart } from '../../../../runtime/training/folder-part.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { MemoryFolder, storageIsFull } from '../server/memory-folder.ts';
 import { JobRoles, outcomeOf, startServer } from './roles.ts';
-import { modelsOf, podAddress, type JobChanges } from './small-job.ts';
+import { endsEarly, modelsOf, podAddress, type JobChanges } from './small-job.ts';
 
 const jobs: JobRoles[] = [];
 const servers: RunningServer[] = [];
@@ -53,8 +53,8 @@ async function startOne(
   return server;
 }
 
-async function reference(): Promise<Record<string, string>> {
-  const job = await create();
+async function reference(changes: JobChanges = {}): Promise<Record<string, string>> {
+  const job = await create(changes);
   const [coordinator] = await job.startAll(1, 1);
   await outcomeOf(coordinator);
   return modelsOf(job.small);
@@ -138,6 +138,23 @@ describe('a job', () => {
     expect(await resumed.done).toMatchObject({ succeeded: true });
     expect(lines.join()).toContain('a checkpoint is damaged');
     expect(await modelsOf(job.small)).toEqual(await reference());
+  });
+
+  it('computes the best weights again where they are damaged', async () => {
+    const folder = new MemoryFolder();
+    const damaged = { yes: false };
+    const { job, server } = await startJob(folder, {
+      changes: endsEarly,
+      reached: (point, step) => {
+        if (point !== 'CoordinatorAfterManifest' || step < 30 || damaged.yes) return;
+        damaged.yes = true;
+        folder.damage([...folder.files.keys()].find((path) => /best\/.*f32$/.test(path)) ?? '');
+      },
+    });
+    expect(await server.done).toMatchObject({ succeeded: true, output: { steps: 18 } });
+    expect(damaged.yes).toBe(true);
+    expect(server.report().job?.recomputedSteps).toBe(45);
+    expect(await modelsOf(job.small)).toEqual(await reference(endsEarly));
   });
 
   it('ends where a worker read other data than the coordinator', async () => {

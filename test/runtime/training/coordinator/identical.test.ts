@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { eventually } from '../../../support/eventually.ts';
 import { JobRoles, outcomeOf } from './roles.ts';
-import { modelsOf, type JobChanges } from './small-job.ts';
+import { endsEarly, modelsOf, type JobChanges } from './small-job.ts';
 
 const jobs: JobRoles[] = [];
 
@@ -85,6 +85,7 @@ describe('the bytes of the model', () => {
     'a schedule, and a rule that remembers one vector': {
       optimizer: { name: 'Nesterov', schedule: { name: 'Cosine', warmupSteps: 5 } },
     },
+    'an early end, and weights that are not the last ones': endsEarly,
     'running statistics': {
       model: {
         kind: 'Cnn',

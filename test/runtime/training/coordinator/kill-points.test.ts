@@ -3,9 +3,10 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { TrainingRole } from '../../../../runtime/training-contract.ts';
 import type { FaultPoint } from '../../../../runtime/training/server/fault-points.ts';
 import type { WorkerFaultPoint } from '../../../../runtime/training/worker/fault-points.ts';
-import { JobPods } from './pods.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { JobPods, type Pod } from './pods.ts';
 import { JobRoles, outcomeOf } from './roles.ts';
-import { modelsOf, type JobChanges } from './small-job.ts';
+import { endsEarly, modelsOf, type JobChanges } from './small-job.ts';
 
 const testMs = 180_000;
 const jobs: { end(): Promise<void> }[] = [];
@@ -91,6 +92,7 @@ const cases: Case[] = [
       'CoordinatorBeforeOutcome:0',
       'CoordinatorAfterOutcome:0',
     ],
+    changes: endsEarly,
   },
   {
     hits: 'a worker before and after its push',
@@ -115,6 +117,67 @@ describe('a job', () => {
         expect(known - before).toBeLessThanOrEqual(1);
         before = known;
       }
+    },
+    testMs,
+  );
+
+  const everybody = (job: JobPods): Pod[] => [
+    ...[0, 1].map((index) => job.start('ParameterServer', index)),
+    ...[0, 1].map((index) => job.start('Worker', index)),
+  ];
+
+  const reached = (job: JobPods, step: number): Promise<void> =>
+    eventually(async () => expect((await job.report()).job?.step).toBeGreaterThanOrEqual(step), 60_000, 20);
+
+  it(
+    'makes the same model when every pod is killed at once, from the last checkpoint',
+    async () => {
+      const job = await JobPods.create(2, endsEarly);
+      jobs.push(job);
+      const first = everybody(job);
+      await reached(job, 12);
+      for (const { process } of first) process.kill('SIGKILL');
+      await Promise.all(first.map(({ exited }) => exited));
+      const [coordinator] = everybody(job);
+      expect(await coordinator?.exited).toEqual({ code: 0, signal: null });
+      expect(await modelsOf(job.small)).toEqual(await undisturbed(endsEarly));
+    },
+    testMs,
+  );
+
+  it(
+    'makes the same model when every pod is told to stop and started again, and loses no step',
+    async () => {
+      const job = await JobPods.create(2, endsEarly);
+      jobs.push(job);
+      const first = everybody(job);
+      await reached(job, 12);
+      for (const { process } of first) process.kill('SIGTERM');
+      expect(await Promise.all(first.map(({ exited }) => exited))).toEqual(
+        first.map(() => ({ code: 0, signal: null })),
+      );
+      const [coordinator] = everybody(job);
+      await eventually(async () => expect((await job.report()).phase).toBe('Running'), 60_000, 10);
+      expect((await job.report()).job).toMatchObject({ recomputedSteps: 0 });
+      expect(await coordinator?.exited).toEqual({ code: 0, signal: null });
+      expect(await modelsOf(job.small)).toEqual(await undisturbed(endsEarly));
+    },
+    testMs,
+  );
+
+  it(
+    'goes back to the last checkpoint when a server and all that mirror it die at once',
+    async () => {
+      const job = await JobPods.create(2, endsEarly);
+      jobs.push(job);
+      const [coordinator, server, ...workers] = everybody(job);
+      await reached(job, 12);
+      for (const pod of [server, ...workers]) pod?.process.kill('SIGKILL');
+      for (const pod of [server, ...workers]) await pod?.exited;
+      job.start('ParameterServer', 1);
+      job.start('Worker', 0);
+      expect(await coordinator?.exited).toEqual({ code: 0, signal: null });
+      expect(await modelsOf(job.small)).toEqual(await undisturbed(endsEarly));
     },
     testMs,
   );

@@ -25,12 +25,17 @@ export type JobChanges = Omit<Partial<TrainingJobFile>, 'data' | 'optimizer' | '
   data?: Partial<TrainingJobFile['data']>;
   optimizer?: Partial<TrainingJobFile['optimizer']>;
   checkpoint?: Partial<TrainingJobFile['checkpoint']>;
+  /** The share of rows whose label says nothing, so that the best epoch is not the last. */
+  noise?: number;
 };
 
-export async function createSmallJob(changes: JobChanges = {}): Promise<SmallJob> {
+/** Ends after 45 steps of 72, since nothing was better than what 18 steps made. */
+export const endsEarly: JobChanges = { epochs: 8, noise: 0.4, patience: 3, optimizer: { learningRate: 0.003 } };
+
+export async function createSmallJob({ noise = 0, ...changes }: JobChanges = {}): Promise<SmallJob> {
   const root = await mkdtemp(join(tmpdir(), 'modelyard-job-'));
   await mkdir(join(root, 'data'));
-  await writeFile(join(root, 'data', 'rows.csv'), rows());
+  await writeFile(join(root, 'data', 'rows.csv'), rows(noise));
   const job = jobIn(root, changes);
   await writeFile(join(root, 'job.json'), JSON.stringify(job));
   return { root, job, network: `127.${randomInt(30, 250)}.${randomInt(1, 250)}` };
@@ -85,7 +90,7 @@ export async function modelsOf({ root }: SmallJob): Promise<Record<string, strin
 const columns = Array.from({ length: 16 }, (_, column) => `x${column}`);
 
 /** Points around three centres: what a small network learns in a few steps. */
-function rows(): string {
+function rows(noise: number): string {
   let state = 7;
   const random = (): number => {
     state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
@@ -93,7 +98,8 @@ function rows(): string {
   };
   const lines = Array.from({ length: 330 }, (_, index) => {
     const kind = index % 3;
-    return [...columns.map((_, column) => (Math.sin(kind * 2 + column) + random() - 0.5).toFixed(4)), `kind${kind}`];
+    const label = random() < noise ? Math.floor(3 * random()) : kind;
+    return [...columns.map((_, column) => (Math.sin(kind * 2 + column) + random() - 0.5).toFixed(4)), `kind${label}`];
   });
   return [[...columns, 'label'], ...lines].map((line) => line.join(',')).join('\n');
 }
