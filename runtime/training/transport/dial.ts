@@ -4,11 +4,9 @@ import { safeParse } from 'valibot';
 import { systemCode } from '../../store/errors.ts';
 import { helloAnswers, protocolVersion, type Hello } from '../messages.ts';
 import { TransportError, type Connection, type Receiver } from './connection.ts';
+import { readInto } from './read-buffer.ts';
 import { SocketConnection, type Timing } from './socket-connection.ts';
 import type { TlsIdentity } from './tls-identity.ts';
-
-/** Reading into one buffer of this size again and again measured twice as fast as a new buffer for each read. */
-const readBytes = 1024 * 1024;
 
 /** Where a server listens. */
 export interface Peer {
@@ -33,20 +31,10 @@ export function dial(options: DialOptions): Promise<Connection> {
   const { peer, tls, timing, signal } = options;
   return new Promise((resolve, reject) => {
     const attempt = { isSecured: false };
-    const readBuffer = Buffer.allocUnsafeSlow(tls ? 0 : readBytes);
     const target = { host: peer.host, port: peer.port, ...(options.lookup && { lookup: options.lookup }) };
     const socket: Socket = tls
       ? connectSecurely({ ...target, ...tls.options(), rejectUnauthorized: true })
-      : connect({
-          ...target,
-          onread: {
-            buffer: readBuffer,
-            callback: (bytes) => {
-              connection.take(readBuffer.subarray(0, bytes));
-              return true;
-            },
-          },
-        });
+      : connect({ ...target, onread: readInto((bytes) => connection.take(bytes)) });
     const fail = (error: TransportError): void => {
       signal?.removeEventListener('abort', abort);
       reject(described(error, peer, attempt.isSecured));

@@ -4,6 +4,7 @@ import { safeParse } from 'valibot';
 import type { Log } from '../../../lib/log.ts';
 import { helloMessage, protocolVersion, type Hello, type HelloAnswer } from '../messages.ts';
 import { TransportError, type Connection, type Receiver } from './connection.ts';
+import { readAcceptedInto } from './read-buffer.ts';
 import { SocketConnection, type Timing } from './socket-connection.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
@@ -34,8 +35,9 @@ export interface Listener {
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { host, port, tls, log } = options;
   const connections = new Set<SocketConnection>();
-  const accept = (socket: Socket): void => {
-    const from = socket.remoteAddress;
+  const accept = (accepted: Socket): void => {
+    const from = accepted.remoteAddress;
+    const socket = tls ? accepted : readAcceptedInto(accepted, (bytes) => connection.take(bytes));
     const connection: SocketConnection = new SocketConnection(
       socket,
       options.timing,
@@ -45,7 +47,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
   };
-  const server = tls ? secureServer(tls, options, accept) : createServer({ noDelay: true }, accept);
+  const server = tls ? secureServer(tls, options, accept) : createServer({ pauseOnConnect: true }, accept);
   server.maxConnections = maxConnections;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
