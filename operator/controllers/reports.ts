@@ -74,6 +74,8 @@ export class ReportPoller<Report> implements Source {
   readonly #kind: ReportKind<Report>;
   readonly #options: Required<ReportPollerOptions>;
   readonly #entries = new Map<Key, Entry<Report>>();
+  /** Lives that were there when this began and have not been asked since; undefined before it began. */
+  #unheard: Set<string> | undefined;
 
   constructor(kind: ReportKind<Report>, options: ReportPollerOptions) {
     this.#kind = kind;
@@ -92,6 +94,11 @@ export class ReportPoller<Report> implements Source {
     return entry?.life === this.#kind.lifeOf(pod) ? entry.report : undefined;
   }
 
+  /** Whether a pod has told this operator nothing yet that it may have told another one before. */
+  isUnheard(pod: KubeObject): boolean {
+    return this.#unheard?.has(this.#kind.lifeOf(podOf(pod))) ?? true;
+  }
+
   async run(stores: ReadStores, lookAgain: (key: Key) => void, signal: AbortSignal): Promise<void> {
     const { wait, now, eagerMs, concurrency } = this.#options;
     const asking = new Map<Key, Promise<void>>();
@@ -101,6 +108,7 @@ export class ReportPoller<Report> implements Source {
           .list()
           .filter((pod) => this.#kind.ownerOf(pod) !== undefined);
         this.#forget(pods);
+        this.#unheard ??= this.#livesToAsk(pods);
         const unready = pods.filter((pod) => !isReady(podOf(pod))).length;
         const due = pods
           .filter((pod) => !asking.has(keyOf(pod)))
@@ -119,6 +127,7 @@ export class ReportPoller<Report> implements Source {
     } finally {
       await Promise.allSettled(asking.values());
       this.#entries.clear();
+      this.#unheard = undefined;
     }
   }
 
@@ -130,6 +139,10 @@ export class ReportPoller<Report> implements Source {
     const pauseMs = this.#kind.pauseMs(pod, known?.report, this.#options.eagerMs, unready);
     if (known !== undefined) return known.askedAt + pauseMs;
     return pauseMs === Infinity ? Infinity : 0;
+  }
+
+  #livesToAsk(pods: readonly KubeObject[]): Set<string> {
+    return new Set(pods.filter((pod) => this.#dueAt(pod, 0) < Infinity).map((pod) => this.#kind.lifeOf(podOf(pod))));
   }
 
   #forget(pods: readonly KubeObject[]): void {
@@ -167,6 +180,7 @@ export class ReportPoller<Report> implements Source {
       entry.failures += 1;
       if (entry.failures >= maxFailures) delete entry.report;
     }
+    this.#unheard?.delete(life);
     if (JSON.stringify(before) !== JSON.stringify(entry.report)) lookAgain(owner);
   }
 

@@ -18,6 +18,8 @@ export type TrainingConfig = Omit<TrainingInputs, 'now'>;
 /** What pods said last, and the source that asks them. */
 export interface TrainingReportSource extends Source {
   get(pod: KubeObject): TrainingReport | undefined;
+  /** Whether the pod was there before this operator was, and has not been asked yet. */
+  isUnheard(pod: KubeObject): boolean;
 }
 
 const ours = `${labels.managedBy}=${managedBy}`;
@@ -77,6 +79,7 @@ export function trainingJobController(
         pods,
         lastSeen: lastSeen.note(key, pods, (name) => isWantedPod(owner, name)),
         reports: byName(pods, (pod) => reports.get(pod)),
+        unheard: new Set(pods.filter((pod) => reports.isUnheard(pod)).map(({ metadata }) => metadata.name)),
         lastWords: byName(pods, lastWordsOf),
         refusals,
       };

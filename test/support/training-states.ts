@@ -46,7 +46,7 @@ export const worker: Pods[number] = { name: 'worker-0', is: 'Ready' };
 /** What is said and done about a job in its world. */
 export function told(world: TrainingWorld) {
   const { observed, inputs } = observeJob(world);
-  const { status, events, create = [], remove } = render(observed, inputs);
+  const { status, events, create = [], remove, requeueAfterMs } = render(observed, inputs);
   const condition = (type: string) => status.conditions?.find((each) => each.type === type);
-  return { status, events, create, remove, condition };
+  return { status, events, create, remove, requeueAfterMs, condition };
 }

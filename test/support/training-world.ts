@@ -28,6 +28,8 @@ export interface TrainingWorld {
   /** Absent: nothing was applied yet. Given: everything was. */
   pods?: WorldPod[];
   refusals?: Refusal[];
+  /** Pods that the operator has not asked yet. */
+  unheard?: string[];
   inputs?: Partial<TrainingInputs>;
 }
 
@@ -131,7 +133,14 @@ export function reportOf(name: string, report: Partial<TrainingReport>): Trainin
 export function observeJob(world: TrainingWorld): { observed: TrainingObserved; inputs: TrainingInputs } {
   const inputs = { ...runtimeInputs, ...world.inputs };
   const owner = admittedJob(world.object);
-  const nothing = { pods: [], lastSeen: new Map(), reports: new Map(), lastWords: new Map(), refusals: [] };
+  const nothing = {
+    pods: [],
+    lastSeen: new Map(),
+    reports: new Map(),
+    unheard: new Set<string>(),
+    lastWords: new Map(),
+    refusals: [],
+  };
   const pods = world.pods ?? [];
   const children =
     world.pods === undefined ? [] : render({ owner, children: [], ...nothing }, inputs).apply.map((one) => stored(one));
@@ -148,6 +157,7 @@ export function observeJob(world: TrainingWorld): { observed: TrainingObserved; 
           report === undefined ? [] : [[`digits-${name}`, reportOf(name, report)]],
         ),
       ),
+      unheard: new Set((world.unheard ?? []).map((name) => `digits-${name}`)),
       lastWords: new Map(
         there.flatMap(({ name, outcome }): [string, TrainingOutcome][] =>
           outcome === undefined ? [] : [[`digits-${name}`, outcome]],

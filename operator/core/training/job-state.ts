@@ -16,6 +16,8 @@ export interface JobState {
   coordinator: Pod | undefined;
   /** What server 0 says while its container runs. */
   report: TrainingReport | undefined;
+  /** It runs, and nobody has asked it yet since this operator began. */
+  unheard: boolean;
   /** What it said last of the whole job, also when it has ended since. */
   progress: JobProgress | undefined;
   outcome: TrainingOutcome | undefined;
@@ -71,7 +73,8 @@ export function stateOf(observed: TrainingObserved, now: Date): JobState {
     metadata.name.endsWith('-ps-0'),
   );
   const latest = observed.reports.get(coordinator?.metadata.name ?? '');
-  const report = coordinator !== undefined && isRunning(coordinator) ? latest : undefined;
+  const isThere = coordinator !== undefined && isRunning(coordinator);
+  const report = isThere ? latest : undefined;
   const nowMs = now.getTime();
   const training = report?.phase === 'Finishing' || (report?.phase === 'Running' && isStaffed(servers, workers, nowMs));
   const before = { step: status?.backoff?.step ?? 0, restarts: status?.backoff?.restarts ?? 0 };
@@ -85,6 +88,7 @@ export function stateOf(observed: TrainingObserved, now: Date): JobState {
     workers,
     coordinator,
     report,
+    unheard: isThere && observed.unheard.has(coordinator.metadata.name),
     progress: latest?.job,
     outcome: outcomeOf(observed, coordinator),
     training,

@@ -25,7 +25,11 @@ export function podRef({ metadata: { name, namespace, uid } }: Pod): ObjectRef {
   };
 }
 
-/** When a pod that is there has to go, in milliseconds since 1970, and how; undefined: it stays, or goes by itself. */
+/**
+ * When a pod that is there has to go, in milliseconds since 1970, and how; undefined: it stays, or goes by itself.
+ *
+ * @param finishing a pod that ends well may do so because the job is over
+ */
 function departure(pod: Pod, wanted: boolean, finishing: boolean): { atMs: number; removal: Removal } | undefined {
   const overdue = overdueAtMs(pod);
   if (overdue !== undefined) return { atMs: overdue, removal: { ...podRef(pod), gracePeriodSeconds: 0 } };
@@ -43,7 +47,7 @@ function departure(pod: Pod, wanted: boolean, finishing: boolean): { atMs: numbe
 }
 
 function rolePlan({ role, present, extra, missing }: RoleState, state: JobState, held: boolean, now: Date): PodPlan {
-  const finishing = state.report?.phase === 'Finishing' || state.report?.phase === 'Succeeded';
+  const finishing = state.unheard || state.report?.phase === 'Finishing' || state.report?.phase === 'Succeeded';
   const departures = [
     ...[...present.values()].map((pod) => departure(pod, true, finishing)),
     ...extra.filter((pod) => !held || isLeaving(pod)).map((pod) => departure(pod, false, finishing)),

@@ -16,6 +16,8 @@ export interface TrainingObserved {
   lastSeen: ReadonlyMap<string, Pod>;
   /** By pod name. Not trusted beyond its schema. */
   reports: ReadonlyMap<string, TrainingReport>;
+  /** Names of pods that this operator has not asked yet, and another one may have. */
+  unheard: ReadonlySet<string>;
   /** How the job ended, in the last words of a container, by pod name. Not trusted beyond its schema. */
   lastWords: ReadonlyMap<string, TrainingOutcome>;
   /** What the last attempt was refused. */

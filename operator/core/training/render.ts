@@ -18,6 +18,9 @@ import { refusedBy, verdictOf } from './verdict.ts';
 /** The status that ends a job is written before anything else is done about it. */
 const nextLookMs = 1;
 
+/** Until then server 0 will have been asked, or soon after. */
+const untilHeardMs = 1_000;
+
 /**
  * What a TrainingJob wants done, from all that is known.
  *
@@ -35,10 +38,14 @@ export const render: Render<TrainingObserved, TrainingInputs, TrainingJobStatus>
   if (train === undefined) throw new TypeError('a job without spec.train never starts');
 
   const ending = endingOf(state, spec);
-  const told = statusOf(observed, state, verdictOf(observed, state, ending), inputs);
+  const verdict = verdictOf(observed, state, ending);
+  // What an operator before this one heard of server 0 stands until this one has asked.
+  const stands = state.unheard && !state.suspended && ending === undefined && status?.phase !== undefined;
+  const told = stands ? { status, events: [] } : statusOf(observed, state, verdict, inputs);
   if (ending !== undefined) return { apply: [], remove: [], ...told, requeueAfterMs: nextLookMs };
 
   const pods = podPlan(state, spec, inputs.now);
+  const againMs = Math.min(pods.againMs, stands ? untilHeardMs : Infinity);
   const shaping = { ...inputs, image: status?.image ?? inputs.image };
   return {
     apply: [
@@ -50,7 +57,7 @@ export const render: Render<TrainingObserved, TrainingInputs, TrainingJobStatus>
     create: pods.create.map((pod) => rolePod(owner, train, pod, shaping)),
     remove: pods.remove,
     ...told,
-    ...(pods.againMs === Infinity ? {} : { requeueAfterMs: pods.againMs }),
+    ...(againMs === Infinity ? {} : { requeueAfterMs: againMs }),
   };
 };
 

@@ -44,6 +44,19 @@ describe('the poller of jobs', () => {
     expect(trainingReports.pauseMs(podOf({ name: 'ps-0', is: 'NotReady' }), undefined, 2_000, 1_000)).toBe(2_000);
   });
 
+  test('knows whom it has not asked yet', async () => {
+    const pods = [pod('ps-0', 'Ready', '10.0.0.1'), pod('worker-0', 'NotReady', '10.0.0.2')];
+    const others = [pod('worker-1', 'Succeeded', '10.0.0.4'), pod('ps-1', 'Ready', '10.0.0.9')];
+    const asking = Promise.withResolvers<undefined>();
+    const { poller } = await polling(trainingReports, [...pods, ...others], (request, response) => {
+      void asking.promise.then(() => (request.url?.includes('10.0.0.1') ? response.end('{}') : response.destroy()));
+    });
+    expect(pods.map((each) => poller.isUnheard(each))).toEqual([true, true]);
+    expect(others.map((each) => poller.isUnheard(each))).toEqual([false, false]);
+    asking.resolve(undefined);
+    await until(() => !pods.some((each) => poller.isUnheard(each)));
+  });
+
   test('forgets what a container said once it is started again', async () => {
     const mine = pod('ps-0', 'Ready', '10.0.0.1');
     const { poller } = await polling(trainingReports, [mine], saying({ '10.0.0.1': reportOf('ps-0', {}) }));

@@ -57,6 +57,7 @@ class Cluster {
       pods: [...this.pods.values()],
       lastSeen: new Map<string, Pod>(),
       reports: this.reports,
+      unheard: new Set<string>(),
       lastWords: new Map(),
       refusals: [],
     };

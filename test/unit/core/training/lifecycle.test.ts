@@ -87,14 +87,17 @@ describe('pods', () => {
       is: 'Succeeded',
       status: { containerStatuses: [{ name: 'runtime', state: { terminated: { exitCode: 0, finishedAt } } }] },
     });
-    const at = (finishedAt: string, phase: 'Running' | 'Finishing') =>
+    const at = (finishedAt: string, phase: 'Running' | 'Finishing', unheard: string[] = []) =>
       plan({
         object: { status: started },
         pods: [{ name: 'ps-0', is: 'Ready', report: { phase } }, ended(finishedAt)],
+        unheard,
       });
     expect(at('2026-11-24T09:59:50Z', 'Running')).toMatchObject({ removed: [], requeueAfterMs: 5_000 });
     expect(at('2026-11-24T09:59:40Z', 'Running').removed).toEqual(['worker-0']);
     expect(at('2026-11-24T09:00:00Z', 'Finishing').removed).toEqual([]);
+    // Nobody knows yet whether it is.
+    expect(at('2026-11-24T09:00:00Z', 'Running', ['ps-0']).removed).toEqual([]);
   });
 
   test('follow the number of workers', () => {

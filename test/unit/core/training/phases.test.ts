@@ -353,6 +353,38 @@ describe('a job', () => {
   });
 });
 
+describe('an operator that takes over', () => {
+  const silent = { ...server, report: undefined } as unknown as Pods[number];
+
+  test.each<[string, TrainingJobStatus]>([
+    ['trains', { ...ran, samplesPerSecond: '900', estimatedCompletionTime: '2026-11-24T10:09:00Z' }],
+    ['starts', { ...begun, phase: 'Starting' }],
+  ])(
+    'lets stand what was said of a job that %s until it has asked server 0, and makes what is missing',
+    (_, status) => {
+      const pods: Pods = [silent, { name: 'worker-0', is: 'Gone' }];
+      const { status: after, events, create } = told({ object: { status }, pods, unheard: ['ps-0'] });
+      expect([after, events]).toEqual([status, []]);
+      expect(create.map(({ metadata }) => metadata.name)).toEqual(['digits-worker-0']);
+      expect(told({ object: { status }, pods }).status.phase).not.toBe('Running');
+    },
+  );
+
+  test.each<[string, Pods[number], TrainingJobStatus, string]>([
+    ['whose server 0 died', { ...silent, is: 'Gone' }, ran, 'Restarting'],
+    ['whose server 0 ended', { name: 'ps-0', is: 'Failed' }, ran, 'Restarting'],
+    ['of which nothing was ever said', silent, {}, 'Starting'],
+  ])('waits for no answer of a job %s', (_, ps0, status, phase) => {
+    const { status: after } = told({ object: { status }, pods: [ps0, worker], unheard: ['ps-0'] });
+    expect(after.phase).toBe(phase);
+  });
+
+  test('suspends a job without asking', () => {
+    const object = { spec: { runPolicy: { suspend: true } }, status: ran };
+    expect(told({ object, pods: [silent, worker], unheard: ['ps-0'] }).status.phase).toBe('Suspending');
+  });
+});
+
 describe('counts of pods', () => {
   test('are what the pods say: only those that work and stay are ready', () => {
     const pods: Pods = [
