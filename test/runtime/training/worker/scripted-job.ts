@@ -115,6 +115,8 @@ export interface ScriptedJob {
   servers: Server[];
   /** Incarnations that the worker connected to, by server. */
   connected: number[][];
+  /** Incarnations that it turned away from, by server. */
+  left: number[][];
   /** The connection to a server or, without a number, to the coordinator comes back. */
   reconnect(server?: number): void;
   /** Sends a server's slice of a version that was asked for, and slots. */
@@ -130,6 +132,7 @@ export function startScriptedJob(
   const coordinator: Coordinator = new Peer(workerToCoordinator);
   const peers: Server[] = Array.from({ length: servers }, () => new Peer(toServer));
   const connected: number[][] = peers.map(() => []);
+  const left: number[][] = peers.map(() => []);
   const redial: (() => void)[] = [];
   let redialControl = (): void => undefined;
   const dataset: Dataset = {
@@ -169,7 +172,11 @@ export function startScriptedJob(
       const dial = (): void => connectInMemory(open, (connection) => peer.open(connection));
       redial[server] = dial;
       dial();
-      return { close: () => peer.cut() };
+      const close = (): void => {
+        left[server]?.push(incarnation);
+        peer.cut();
+      };
+      return { close };
     },
     random: Math.random,
     log: pino({ level: 'silent' }),
@@ -185,6 +192,7 @@ export function startScriptedJob(
     coordinator,
     servers: peers,
     connected,
+    left,
     reconnect: (server) => (server === undefined ? redialControl() : redial[server]?.()),
     give: async (server, version, { generation = 1, slots = 0 } = {}) => {
       await eventually(

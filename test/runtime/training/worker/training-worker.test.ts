@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { TrainingFailure } from '../../../../runtime/errors.ts';
 import type { Assignment } from '../../../../runtime/training/messages.ts';
 import { metricsOf } from '../../../../runtime/training/metrics.ts';
@@ -172,6 +172,10 @@ describe('a worker', () => {
     job.servers[0]?.say({ type: 'gone', generation: 1, version: 3, newest: 5 });
     const pulls = await job.servers[1]?.until('pull', 2);
     expect(pulls?.map(({ version }) => version)).toEqual([3, 4]);
+    job.servers[1]?.cut();
+    job.reconnect(1);
+    const [, , again] = (await job.servers[1]?.until('pull', 3)) ?? [];
+    expect(again).toMatchObject({ version: 4 });
     for (const server of [0, 1]) await job.give(server, 4);
     const [push] = (await job.servers[0]?.until('push', 1)) ?? [];
     expect(push).toMatchObject({ step: 4 });
@@ -201,7 +205,12 @@ describe('a worker', () => {
     await begin(job, [{ from: 0, until: 9, leaves: [all] }]);
     for (const server of [0, 1]) await job.give(server, 0);
     await job.servers[0]?.until('push', 1);
+    const [drop, recycle] = [jest.spyOn(job.engine, 'drop'), jest.spyOn(job.engine, 'recycle')];
     await begin(job, [{ from: 0, until: 9, leaves: [all] }], { generation: 2 });
+    await job.coordinator.until('holdings', 2);
+    expect(drop).toHaveBeenCalledTimes(1);
+    // The push of the generation before may still be on its way out of that memory.
+    expect(recycle).not.toHaveBeenCalled();
     expect(await job.coordinator.until('holdings', 2)).toMatchObject([{}, { generation: 2, newest: 0 }]);
     const [, , again] = (await job.servers[0]?.until('pull', 3)) ?? [];
     expect(again).toMatchObject({ generation: 2, version: 0 });
@@ -220,6 +229,7 @@ describe('a worker', () => {
     await job.coordinator.until('holdings', 1);
     job.coordinator.say({ type: 'servers', generation: 1, incarnations: [1, 2] });
     await eventually(() => expect(job.connected).toEqual([[1], [1, 2]]), 5_000, 5);
+    expect(job.left).toEqual([[], [1]]);
   });
 
   test('evaluates chunks with a version of its own, while it trains', async () => {
@@ -323,6 +333,24 @@ describe('a mirror', () => {
     ]);
     const payloads = fills.map((fill) => floats(job.servers[1]?.payloadOf(fill) ?? new Uint8Array()));
     expect(payloads).toEqual([parametersAt(0).slice(from, to), parametersAt(1000).slice(from, to)]);
+  });
+
+  test('takes no slots of one version for those of another, however late they come', async () => {
+    const job = start();
+    const assignments = [{ from: 0, until: 9, leaves: [all] }];
+    await begin(job, assignments);
+    for (const server of [0, 1]) await job.give(server, 0);
+    await job.servers[0]?.until('push', 1);
+    job.coordinator.say({ type: 'plan', generation: 1, assignments, mirrors: [1] });
+    await job.give(0, 1);
+    await job.give(1, 1, { slots: 1 });
+    await job.servers[0]?.until('pull', 3);
+    await job.give(1, 0, { slots: 1 });
+    await job.give(1, 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    expect(holdings?.states).toEqual([{ server: 1, version: 1 }]);
   });
 
   test('claims no part of a version that is not here', async () => {
