@@ -240,7 +240,7 @@ export interface JobProgress {
   remainingSeconds?: number;
   connectedServers: number;
   connectedWorkers: number;
-  /** Steps whose gradients were computed more than once because a server was lost. */
+  /** Steps that were done, and were done again because a server was lost. */
   recomputedSteps: number;
   /** The version that the newest complete checkpoint holds. */
   checkpointStep?: number;
