@@ -104,7 +104,7 @@ export class Coordinator {
         if (message.type !== 'stopping') return;
         this.#leaving.add(index);
         if (this.#running) this.#interrupt(`parameter server ${index} is told to stop`);
-        else void connection.send({ type: 'stopped' });
+        else if (!this.#hasWhatToSave) void connection.send({ type: 'stopped' });
       },
       workerJoined: (worker) => {
         this.#check(worker);
@@ -193,6 +193,7 @@ export class Coordinator {
     for (;;) {
       if (this.#graceMs !== undefined) throw new Stopped();
       try {
+        if (this.#leaving.size > 0) await this.#save();
         const result = await this.#generation();
         await reached('CoordinatorBeforeOutcome', result.steps);
         const outcome = await persistently(() => work.writeOutput(result), this.#patience);
@@ -201,7 +202,6 @@ export class Coordinator {
       } catch (error) {
         if (!(error instanceof Interrupted)) throw error;
         log.warn({ reason: error.message }, 'training is interrupted');
-        if (this.#leaving.size > 0) await this.#save();
         await delay(interruptionMs);
       }
     }
@@ -295,13 +295,20 @@ export class Coordinator {
     return this.#context;
   }
 
-  /** Resolves once all servers are connected and a worker is ready. */
+  /** Resolves once all servers are connected and a worker is ready. Rejects with Interrupted where a server wants to stop. */
   #everybody(): Promise<void> {
-    return until(this.#over.signal, (resolve) => {
+    return until(this.#over.signal, (resolve, reject) => {
       const check = (): void => {
         if (this.members.absent.length + this.#leaving.size === 0 && this.members.workers.length > 0) resolve();
       };
-      const stop = this.members.listen({ serverJoined: check, serverLeft: check, workerJoined: check });
+      const stop = this.members.listen({
+        serverJoined: check,
+        serverLeft: check,
+        workerJoined: check,
+        serverSaid: ({ index }, { type }) => {
+          if (type === 'stopping') reject(new Interrupted(`parameter server ${index} is told to stop`));
+        },
+      });
       check();
       return stop;
     });
@@ -398,14 +405,14 @@ export class Coordinator {
   /** Has what there is saved, as far as that can be done in time, and lets servers go that wait for it. */
   async #save(): Promise<void> {
     const { log, waits } = this.#options;
-    const parts = this.#parts;
-    if (!parts?.ledger.isKnown) return;
     const { members } = this;
-    const generation = this.#nextGeneration();
     try {
-      const withinMs = this.#graceMs ?? waits.saveMs;
-      const version = await saveNewest({ members, generation, keeper: parts.keeper, withinMs });
-      log.info({ version }, 'what there is is saved');
+      if (this.#parts && this.#hasWhatToSave) {
+        const { keeper } = this.#parts;
+        const withinMs = this.#graceMs ?? waits.saveMs;
+        const version = await saveNewest({ members, generation: this.#nextGeneration(), keeper, withinMs });
+        log.info({ version }, 'what there is is saved');
+      }
     } catch (error) {
       if (error instanceof Superseded || error instanceof TrainingFailure) throw error;
       log.warn({ err: error }, 'what there is could not be saved');
@@ -413,6 +420,11 @@ export class Coordinator {
     for (const { index, connection } of members.servers) {
       if (this.#leaving.has(index)) void connection.send({ type: 'stopped' });
     }
+  }
+
+  /** Servers may hold what no checkpoint holds, and this process knows all about it. */
+  get #hasWhatToSave(): boolean {
+    return this.#parts?.ledger.isKnown === true;
   }
 
   async #announce(outcome: TrainingOutcome): Promise<TrainingOutcome> {
