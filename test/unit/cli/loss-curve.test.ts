@@ -1,5 +1,4 @@
 import { describe, expect, test } from '@jest/globals';
-import sharp from 'sharp';
 import { type CurvePoint, lossCurve } from '../../../cli/training/loss-curve.ts';
 
 /** A loss that falls exponentially from `first` to `last`. */
@@ -69,11 +68,11 @@ describe('the loss curve', () => {
     ['a loss that stays 0', [1, 2, 3].map((step) => ({ step, loss: 0 }))],
     ['a loss below 0', [1, 2, 3].map((step) => ({ step, loss: -step }))],
     ['huge losses', [1, 2, 3].map((step) => ({ step, loss: 1e30 * step }))],
-  ])('is a picture with %s too', async (_name, points) => {
+  ])('is a picture with %s too', (_name, points) => {
     const svg = lossCurve('<digits> & "more"', points);
     expect(svg).toContain('&lt;digits&gt; &amp; &quot;more&quot;');
     expect(svg).not.toMatch(/NaN|Infinity|undefined/);
-    expect(await sharp(Buffer.from(svg)).metadata()).toMatchObject({ format: 'svg', width: 880, height: 500 });
+    expect(svg).toMatch(/^<svg [^>]*width="880" height="500"[^>]*>[^]*<\/svg>\s*$/);
   });
 
   test('is the same text for the same points', () => {
