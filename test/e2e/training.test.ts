@@ -23,10 +23,17 @@ interface Pod {
   };
 }
 
+interface LoadCount {
+  answers: Record<string, number>;
+  failures: Record<string, number>;
+}
+
 const { team } = namespaces;
 const root = join(import.meta.dirname, '..', '..');
 const example = (file: string) => join(root, 'examples', 'digits', file);
 
+/** Of the example on S3. */
+const steps = 600;
 /** Rows of the smaller data set: enough for a model that is accepted, and worse than one that sees all. */
 const fewRows = 4_000;
 
@@ -76,6 +83,7 @@ beforeAll(async () => {
 }, 3_600_000);
 
 afterAll(async () => {
+  await writeFile('/tmp/t-lab/trace.json', JSON.stringify(trace.seen())); // DEBUG
   for (const cleanup of cleanups) await cleanup();
 }, 60_000);
 
@@ -119,8 +127,45 @@ async function exitCodes(name: string): Promise<(number | undefined)[]> {
   return codes;
 }
 
-/** Of an example, one object that is named, and changed. */
-async function exampleJob(change: (job: TrainingJob) => void): Promise<KubeObject> {
+/** Waits until a job's status is like that. */
+async function untilStatus(name: string, status: object): Promise<void> {
+  await eventually(async () => expect((await job(name)).status).toMatchObject(status), 180_000, 500);
+}
+
+async function untilStep(name: string, step: number): Promise<void> {
+  await eventually(async () => expect((await job(name)).status?.step).toBeGreaterThanOrEqual(step), 240_000, 500);
+}
+
+async function suspend(name: string, suspended: boolean): Promise<void> {
+  const patch = JSON.stringify({ spec: { runPolicy: { suspend: suspended } } });
+  await inTeam('patch', 'trainingjob', name, '--type=merge', '--patch', patch);
+}
+
+/** What tells one run of a pod's container from another. */
+const runs = (all: Pod[]) =>
+  all.map(({ metadata, status }) => [metadata.uid, status.containerStatuses?.[0]?.restartCount]).sort();
+
+/** The phases of a job, each as often as it came. */
+function phasesOf(name: string): string[] {
+  const phases = statusesOf(trace.seen(), name).flatMap(({ status }) => status.phase ?? []);
+  return phases.filter((phase, index) => phase !== phases[index - 1]);
+}
+
+/** A Secret as cert-manager makes them, good for all pods of one job. */
+async function transportSecret(name: string): Promise<KubeObject> {
+  const authority = await certificateAuthority(new Date());
+  const { certificate, key } = await authority.peer([`*.${name}-training.${team}.svc`]);
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    type: 'kubernetes.io/tls',
+    metadata: { namespace: team, name: `${name}-tls` },
+    stringData: { 'tls.crt': certificate, 'tls.key': key, 'ca.crt': authority.certificate },
+  };
+}
+
+/** The job of the example, or one that differs from it. */
+async function exampleJob(change: (made: TrainingJob) => void = () => undefined): Promise<KubeObject> {
   const [document] = parseAllDocuments(await readFile(example('train-s3.yaml'), 'utf8'));
   const object = document?.toJS() as TrainingJob & KubeObject;
   object.metadata.namespace = team;
@@ -154,8 +199,7 @@ describe('a model that is trained on a cluster, and then served', () => {
     }
     expect(untruths(trace.seen(), 'digits', { endMs: performance.now() })).toEqual([]);
     const statuses = statusesOf(trace.seen(), 'digits').map(({ status }) => status);
-    const phases = statuses.map(({ phase }) => phase).filter((phase, index, all) => phase !== all[index - 1]);
-    expect(phases.filter((phase) => phase !== undefined)).toEqual(['Starting', 'Running', 'Succeeded']);
+    expect(phasesOf('digits')).toEqual(['Starting', 'Running', 'Succeeded']);
     const rows = statuses.map((status) => rowOf('digits', status));
     for (const row of table.rows()) expect(rows).toContain(row);
     expect(table.rows().at(-1)).toBe(rows.at(-1));
@@ -169,12 +213,121 @@ describe('a model that is trained on a cluster, and then served', () => {
   }, 240_000);
 
   test('a better model of the lineage, from S3, rolls out without one failed request', async () => {
-    await stage.apply(await exampleJob(() => undefined));
     await inTeam('scale', 'modeldeployment/digits', '--replicas=2');
+    await inTeam('wait', '--for=jsonpath={.status.readyReplicas}=2', '--timeout=120s', 'modeldeployment/digits');
+    const before = await servingPods();
+    await stage.apply(await exampleJob());
+    await untilStep('digits-s3', 300);
+    const load = stage.call('load.ts', `digits.${team}.svc`, 'digits', '/data/digits-images/digit-7-1.png', '2', '20');
+    const requests = async () => Number(await stage.read('/tmp/progress'));
+    await eventually(async () => expect(await requests()).toBeGreaterThanOrEqual(200), 60_000);
     second = await untilOver('digits-s3');
     expect(accuracyOf(second)).toBeGreaterThan(accuracyOf(first));
     await eventually(async () => {
-      expect((await deployment()).status?.trained?.job).toBe('digits-s3');
-    }, 60_000);
+      const { status } = await deployment();
+      expect(status?.trained).toMatchObject({ job: 'digits-s3', digest: second.status?.output?.digest });
+      expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'Ready', status: 'True' }));
+      const uids = (await servingPods()).map(({ metadata }) => metadata.uid);
+      expect(uids).toHaveLength(2);
+      for (const { metadata } of before) expect(uids).not.toContain(metadata.uid);
+    }, 240_000);
+    const atRollout = await requests();
+    await eventually(async () => expect(await requests()).toBeGreaterThan(atRollout + 500), 120_000);
+    await stage.write('/tmp/stop', '');
+    const { http, grpc } = JSON.parse(await load) as Record<'http' | 'grpc', LoadCount>;
+    for (const { answers, failures } of [http, grpc]) {
+      expect(failures).toEqual({});
+      expect(Object.keys(answers)).toEqual(['7']);
+    }
+    expect(await rightAnswers()).toBeGreaterThanOrEqual(18);
   }, 900_000);
+
+  test('a model that acceptance refuses is kept, and never served', async () => {
+    const before = runs(await servingPods());
+    await stage.apply(
+      await exampleJob((hasty) => {
+        hasty.metadata.name = 'digits-hasty';
+        if (hasty.spec.train !== undefined) hasty.spec.train.epochs = 1;
+        hasty.spec.workers.replicas = 1;
+        hasty.spec.acceptance = { metric: 'accuracy', atLeast: 0.99 };
+      }),
+    );
+    const { status } = await untilOver('digits-hasty');
+    expect(status?.output).toMatchObject({ accepted: false });
+    expect(status?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Accepted', status: 'False', reason: 'BelowCriterion' }),
+    );
+    expect(await exitCodes('digits-hasty')).toEqual([0, 0, 0]);
+    expect((await deployment()).status?.trained?.job).toBe('digits-s3');
+    expect(runs(await servingPods())).toEqual(before);
+  }, 600_000);
+
+  test('robbed of pods, resized, suspended and resumed, under mutual TLS, a job makes the same bytes', async () => {
+    const name = 'digits-disturbed';
+    await stage.apply(await transportSecret(name));
+    await stage.apply(
+      await exampleJob((disturbed) => {
+        disturbed.metadata.name = name;
+        disturbed.spec.output.modelName = 'disturbed';
+        disturbed.spec.transport = { tlsSecretRef: { name: `${name}-tls` } };
+      }),
+    );
+    await untilStep(name, 20);
+    // The object is gone at once, and its process a little later: two of one name run at the same time.
+    await inTeam('delete', 'pod', `${name}-ps-1`, '--force', '--grace-period=0');
+    await untilStatus(name, { phase: 'Running', parameterServers: { evictions: 1, ready: 2 } });
+    await inTeam('delete', 'pod', `${name}-worker-0`, '--wait=false');
+    await inTeam('scale', `trainingjob/${name}`, '--replicas=3');
+    await untilStatus(name, { phase: 'Running', workers: { evictions: 1, ready: 3 } });
+    await untilStep(name, ((await job(name)).status?.step ?? 0) + 1);
+    await suspend(name, true);
+    await untilStatus(name, { phase: 'Suspended' });
+    expect((await job(name)).status?.step).toBeLessThan(steps);
+    await suspend(name, false);
+    const { status } = await untilOver(name);
+    expect(await exitCodes(name)).toEqual([0, 0, 0, 0, 0]);
+    expect(status).toMatchObject({ step: steps, output: { digest: second.status?.output?.digest } });
+    expect(status?.recomputedSteps).toBeLessThanOrEqual(1);
+    expect(status?.conditions).toContainEqual(expect.objectContaining({ type: 'TransportSecured', status: 'True' }));
+    expect(untruths(trace.seen(), name, { serversMayDie: true, endMs: performance.now() })).toEqual([]);
+    // A status is written in 5 s: what is over sooner may not show.
+    const phases = phasesOf(name).filter((phase) => phase !== 'Restarting' && phase !== 'Suspending');
+    expect(phases.filter((phase, index) => phase !== phases[index - 1])).toEqual([
+      ...['Starting', 'Running', 'Suspended', 'Starting', 'Running', 'Succeeded'],
+    ]);
+  }, 900_000);
+
+  test('the deployment serves on when the jobs are gone, also from new pods', async () => {
+    await inTeam('delete', 'trainingjobs', '--all', '--wait', '--timeout=120s');
+    await eventually(async () => {
+      expect(await stage.get(team, 'pods', 'app.kubernetes.io/component=training')).toEqual([]);
+    }, 120_000);
+    const [pod] = await servingPods();
+    await inTeam('delete', 'pod', pod?.metadata.name ?? '', '--wait');
+    await eventually(async () => {
+      const { status } = await deployment();
+      expect(status).toMatchObject({ readyReplicas: 2, trained: { job: 'digits-s3' } });
+      expect((await servingPods()).map(({ metadata }) => metadata.uid)).not.toContain(pod?.metadata.uid);
+    }, 120_000);
+    expect(await rightAnswers()).toBeGreaterThanOrEqual(18);
+  }, 420_000);
+
+  test('a job that is applied again after it was trained completes without training, and nothing rolls out', async () => {
+    const before = runs(await servingPods());
+    await stage.apply(await exampleJob());
+    const { status } = await untilOver('digits-s3');
+    expect(status?.conditions).toContainEqual(
+      expect.objectContaining({ type: 'Complete', status: 'True', reason: 'AlreadyTrained' }),
+    );
+    expect(status?.output).toEqual(second.status?.output);
+    // A worker that found no server any more is stopped.
+    expect(new Set(await exitCodes('digits-s3'))).toEqual(new Set([0]));
+    expect(runs(await servingPods())).toEqual(before);
+    await inTeam('delete', 'trainingjob', 'digits-s3', '--wait');
+  }, 420_000);
+
+  test('no pod was refused by the restricted standard', async () => {
+    const events = await stage.get<{ message?: string }>(team, 'events');
+    expect(events.filter(({ message }) => message?.includes('PodSecurity'))).toEqual([]);
+  });
 });

@@ -53,7 +53,7 @@ function stretchesOf(seen: readonly Seen[], job: string): Stretch[] {
   for (const { object, gone, revision, atMs } of seen) {
     if (object.kind !== 'Pod' || object.metadata.labels?.[labels.job] !== job) continue;
     if (gone) pods.delete(object.metadata.name);
-    else pods.set(object.metadata.name, object as Pod);
+    else pods.set(object.metadata.name, object);
     const last = stretches.at(-1);
     if (last !== undefined) last.untilMs = atMs;
     stretches.push({ fromRevision: revision, fromMs: atMs, untilMs: Infinity, pods: [...pods.values()] });

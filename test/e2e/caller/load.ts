@@ -1,9 +1,11 @@
 /**
- * `node load.ts HOST MODEL IMAGE SIDES`: classifies one image again and again, over SIDES keep-alive HTTP connections and as many
- * long gRPC connections, with no retry of its own, until /tmp/stop exists. Prints what was counted, as JSON.
+ * `node load.ts HOST MODEL IMAGE SIDES [PAUSE_MS]`: classifies one image again and again, over SIDES keep-alive HTTP connections and as
+ * many long gRPC connections, each with a pause between two requests and with no retry of its own, until /tmp/stop exists. Prints what was
+ * counted, as JSON.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, loadPackageDefinition, type ServiceClientConstructor } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { Pool } from 'undici';
@@ -14,7 +16,7 @@ interface Count {
   longestMs: number;
 }
 
-const [host = '', model = '', image = '', sides = '1'] = process.argv.slice(2);
+const [host = '', model = '', image = '', sides = '1', pauseMs = '0'] = process.argv.slice(2);
 const body = readFileSync(image);
 const proto = join(import.meta.dirname, '..', '..', '..', 'runtime', 'proto', 'open_inference.proto');
 const loaded = loadPackageDefinition(loadSync(proto, { keepCase: true, longs: Number })) as unknown as {
@@ -84,6 +86,7 @@ async function side(call: () => Promise<string>, count: Count): Promise<void> {
     }
     count.longestMs = Math.max(count.longestMs, performance.now() - startedMs);
     progress();
+    if (pauseMs !== '0') await delay(Number(pauseMs));
   }
 }
 
