@@ -1,4 +1,5 @@
 import { exitNow } from '../../runtime/training/process-exit.ts';
+import type { GradientTask } from '../../runtime/training/worker/engine-messages.ts';
 import { Engine } from '../../runtime/training/worker/engine.ts';
 import { handMadeGraph } from './training-graphs.ts';
 
@@ -8,7 +9,7 @@ const rows = 40_000;
 const graph = handMadeGraph({ width: 784, hidden: 512 });
 const engine = new Engine(1, 'cpu');
 await engine.load(graph);
-const task = {
+const task = (): GradientTask => ({
   parameters: { values: new Float32Array(new SharedArrayBuffer(graph.layout.total * 4)), id: 1 },
   step: 0,
   seed: 1,
@@ -23,13 +24,13 @@ const task = {
       },
     },
   ],
-};
+});
 // The first time tells how long it takes; the second time it is left in the middle.
 const began = performance.now();
-await engine.gradient(task);
+await engine.gradient(task());
 const halfMs = (performance.now() - began) / 2;
 let isDone = false;
-void engine.gradient(task).then(() => (isDone = true));
+void engine.gradient(task()).then(() => (isDone = true));
 setTimeout(() => {
   if (!isDone && engine.isRunning) process.stdout.write('in the middle of a run\n');
   exitNow(process, Number(process.argv[2]), engine.isRunning);

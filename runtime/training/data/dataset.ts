@@ -2,12 +2,15 @@ import type { DataInput, LabelSpec } from '../training-graph.ts';
 
 export type SplitName = 'train' | 'validation' | 'test';
 
-/** Rows of a batch as the graph takes them, row-major. */
+/** Rows of a batch as the graph takes them, row-major. Each array has memory of its own, which may be given to another thread. */
 export interface Rows {
   count: number;
   /** By the name of the model's input. */
-  inputs: Map<string, { data: Float32Array | BigInt64Array | Int32Array; shape: number[] }>;
-  labels: { data: BigInt64Array | Float32Array; shape: number[] };
+  inputs: Map<
+    string,
+    { data: Float32Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | Int32Array<ArrayBuffer>; shape: number[] }
+  >;
+  labels: { data: BigInt64Array<ArrayBuffer> | Float32Array<ArrayBuffer>; shape: number[] };
 }
 
 /**

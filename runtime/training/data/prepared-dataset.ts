@@ -58,7 +58,7 @@ export class PreparedDataset implements Dataset {
     await this.#prepared.file.close();
   }
 
-  #featuresIn(bytes: Buffer, count: number): Float32Array {
+  #featuresIn(bytes: Buffer, count: number): Float32Array<ArrayBuffer> {
     const { layout } = this.#prepared;
     const width = layout.shape.reduce((product, size) => product * size, 1);
     const result = new Float32Array(count * width);

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { TrainingFailure } from '../../errors.ts';
+import type { Rows } from '../data/dataset.ts';
 import type { MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
 import type {
@@ -138,11 +139,22 @@ export class Engine {
   }
 }
 
-/** Memory that goes to the thread instead of being copied. */
+/** Memory that goes to the thread instead of being copied: nobody here can read it any more. */
 function leaving(request: ThreadRequest): ArrayBuffer[] {
-  if (request.type === 'gradient') return [request.into.buffer];
-  return request.type === 'add' ? [request.left.values.buffer, request.right.values.buffer] : [];
+  switch (request.type) {
+    case 'load':
+      return [];
+    case 'gradient':
+      return [request.into.buffer, ...request.task.leaves.flatMap(({ rows }) => buffersOf(rows))];
+    case 'evaluate':
+      return buffersOf(request.task.rows);
+    case 'add':
+      return [request.left.values.buffer, request.right.values.buffer];
+  }
 }
+
+const buffersOf = ({ inputs, labels }: Rows): ArrayBuffer[] =>
+  [...inputs.values(), labels].map(({ data }) => data.buffer);
 
 function contributionOf(answer: ThreadAnswer): Contribution {
   if (answer.type !== 'contribution') throw new Error(`the engine answered ${answer.type} to a gradient`);

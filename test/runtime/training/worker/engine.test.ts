@@ -21,7 +21,7 @@ async function engineOf(threads: number, graph = handMadeGraph()): Promise<Engin
 }
 
 function rows(count: number, leaf: number, width = 6, classes = 3): Rows {
-  const data = uniform(7, ['rows', leaf], count * width);
+  const data = Float32Array.from(uniform(7, ['rows', leaf], count * width));
   const labels = BigInt64Array.from({ length: count }, (_, row) => BigInt((row + leaf) % classes));
   return {
     count,
