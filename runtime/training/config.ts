@@ -29,7 +29,7 @@ export interface TrainingConfig {
   storage: SharedStorage;
 }
 
-export interface Endpoint {
+interface Endpoint {
   host: string;
   port: number;
 }

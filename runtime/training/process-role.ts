@@ -25,7 +25,7 @@ export interface RoleOptions {
 }
 
 /** What all connections between roles have in common. */
-export interface Transport {
+interface Transport {
   tls: TlsIdentity | undefined;
   timing: Timing;
   /** Absent: DNS. */

@@ -23,7 +23,7 @@ import { handMadeGraph } from '../../../support/training-graphs.ts';
 
 /** Two servers with a block each, and some more. */
 export const graph = handMadeGraph({ width: 100, hidden: 60 });
-export const servers = 2;
+const servers = 2;
 export const slices = slicesOf(graph.layout.total, servers);
 export const gradientShards = 4;
 export const seed = 11;
@@ -85,8 +85,8 @@ class Peer<In extends { type: string }, Out extends { type: string }> {
   }
 }
 
-export type Coordinator = Peer<WorkerToCoordinator, CoordinatorToWorker>;
-export type Server = Peer<ToServer, FromServer>;
+type Coordinator = Peer<WorkerToCoordinator, CoordinatorToWorker>;
+type Server = Peer<ToServer, FromServer>;
 
 export const rowsPerBatch = 12;
 
