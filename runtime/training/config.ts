@@ -6,6 +6,7 @@ import { EnvironmentReader, type Environment } from '../environment.ts';
 import { ConfigurationError } from '../errors.ts';
 import { terminationLog } from '../last-words.ts';
 import { jobFileName, trainingEnv, trainingPaths, type TrainingRole } from '../training-contract.ts';
+import type { Peer } from './transport/dial.ts';
 
 /** A training process's configuration, checked. */
 export interface TrainingConfig {
@@ -14,7 +15,7 @@ export interface TrainingConfig {
   index: number;
   jobFile: string;
   /** Where each parameter server is found, in order. */
-  parameterServers: Endpoint[];
+  parameterServers: Peer[];
   /** A folder with `tls.crt`, `tls.key` and `ca.crt`. */
   tlsDir: string | undefined;
   executionProvider: 'cpu' | 'cuda';
@@ -27,11 +28,6 @@ export interface TrainingConfig {
   host: string;
   logLevel: LogLevel;
   storage: SharedStorage;
-}
-
-interface Endpoint {
-  host: string;
-  port: number;
 }
 
 const maxIndex = 99_999;
@@ -66,7 +62,7 @@ export function readTrainingConfig(environment: Environment): TrainingConfig {
   };
 }
 
-function endpoints(list: string): Endpoint[] {
+function endpoints(list: string): Peer[] {
   return list.split(',').map((endpoint) => {
     const [host = '', port = ''] = endpoint.split(':');
     return { host, port: Number(port) };
