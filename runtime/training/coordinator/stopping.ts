@@ -51,7 +51,7 @@ function pausedVersions(members: Members, generation: number, signal: AbortSigna
 }
 
 /** The highest number that is in every list. */
-export function newestCommon(lists: readonly (readonly number[])[]): number | undefined {
+function newestCommon(lists: readonly (readonly number[])[]): number | undefined {
   const [first = [], ...others] = lists;
   const common = first.filter((version) => others.every((list) => list.includes(version)));
   return common.length === 0 ? undefined : Math.max(...common);

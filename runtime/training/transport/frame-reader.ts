@@ -9,7 +9,7 @@ import type { Reception } from './connection.ts';
  * Little-endian. A frame without head and payload is a heartbeat.
  */
 const mark = 0x3159444d;
-export const prefixBytes = 16;
+const prefixBytes = 16;
 
 /** Of a peer that said hello; before, `maxHelloBytes`. */
 export const maxHeadBytes = 1024 * 1024;

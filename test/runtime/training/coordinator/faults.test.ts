@@ -71,6 +71,7 @@ describe('a job', () => {
     const { job, server } = await startJob(folder);
     const first = await server.done;
     expect(first).toMatchObject({ succeeded: true, reason: 'Trained' });
+    expect(manifests(folder).map(({ version }) => version)).toContain(27);
     folder.files.clear();
     const again = await startOne(job, folder, { waits: { farewellMs: 0 } });
     expect(await again.done).toMatchObject({ succeeded: true, reason: 'AlreadyTrained' });

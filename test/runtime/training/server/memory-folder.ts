@@ -7,6 +7,8 @@ export class MemoryFolder implements WritableFolder {
   readonly files = new Map<string, Uint8Array>();
   /** What each write, creation, reading, listing or removal rejects with; undefined: it works. */
   fails: (path: string) => StoreError | undefined = () => undefined;
+  /** Nothing is done before this resolves. */
+  ready: Promise<unknown> = Promise.resolve();
 
   read(path: string): Promise<Uint8Array | undefined> {
     return this.#do(path, () => this.files.get(path));
@@ -49,7 +51,7 @@ export class MemoryFolder implements WritableFolder {
   }
 
   async #do<T>(path: string, act: () => T): Promise<T> {
-    await Promise.resolve();
+    await this.ready;
     const error = this.fails(path);
     if (error) throw error;
     return act();

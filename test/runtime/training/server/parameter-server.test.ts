@@ -102,6 +102,16 @@ describe('a parameter server', () => {
     expect((await client.next('parameters')).payload).toEqual(Float32Array.of(0, 1, 2, 0.75));
   });
 
+  it('counts steps from 1, as rules and schedules do', async () => {
+    const adam = { ...optimizer, name: 'Adam', beta1: 0.5, beta2: 0.5, epsilon: 1e-12 } as const;
+    const server = await ScriptedServer.create({}, { optimizer: adam });
+    const { client } = await server.begin(start);
+    client.say(push(0, 2, 0), ones);
+    client.say(pull(1));
+    const [first] = (await client.next('parameters')).payload ?? [];
+    expect(first).toBeCloseTo(0.5, 5);
+  });
+
   it('keeps two versions, and says of older ones that they are gone', async () => {
     const server = await ScriptedServer.create();
     const { coordinator, client } = await server.begin(start);
@@ -127,9 +137,12 @@ describe('a parameter server', () => {
     expect(await client.next('gone')).toMatchObject({ generation: 2, version: 2 });
     coordinator.say({ type: 'restore', generation: 2, version: 0, from: { kind: 'Held' } });
     await coordinator.next('restored', 2);
-    client.say(push(0, 2, 0, 2), ones);
     client.say(pull(1, { generation: 2 }));
-    expect((await client.next('parameters', 2)).payload).toEqual(first.payload);
+    client.say(pull(0, { generation: 2 }));
+    // The version that it went back from is not there before it is made again.
+    expect(await client.next('parameters', 2)).toMatchObject({ version: 0 });
+    client.say(push(0, 2, 0, 2), ones);
+    expect((await client.next('parameters', 3)).payload).toEqual(first.payload);
   });
 
   it('is filled with a version and its slots by a mirror, also where a connection broke in between', async () => {
@@ -194,11 +207,14 @@ describe('the slice of a server', () => {
   it('is written for a checkpoint at the version that was asked for, while training goes on', async () => {
     const server = await ScriptedServer.create();
     const { coordinator, client } = await server.begin(start);
+    const storage = Promise.withResolvers<undefined>();
+    server.folder.ready = storage.promise;
     coordinator.say(snapshot(1));
-    client.say(push(0, 2, 0), ones);
-    await coordinator.next('applied');
-    client.say(push(1, 2, 0), ones);
-    client.say(push(2, 2, 0), ones);
+    for (const step of [0, 1, 2]) {
+      client.say(push(step, 2, 0), ones);
+      await coordinator.next('applied', step + 1);
+    }
+    storage.resolve(undefined);
     const written = await coordinator.next('written');
     expect(written).toMatchObject({ folder: 'checkpoints/x/', finite: true });
     expect(written.pieces.map(({ path }) => path)).toEqual(['0-0-4.f32', '1-0-4.f32']);
