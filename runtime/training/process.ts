@@ -11,6 +11,7 @@ import { lookupIn } from './process-hosts.ts';
 import { measureJob } from './process-metrics.ts';
 import type { Role, RoleOptions } from './process-role.ts';
 import { ServerRole } from './process-server.ts';
+import { usualTiming } from './transport/socket-connection.ts';
 import { tlsIdentity } from './transport/tls-identity.ts';
 import { startWorker } from './worker/start-worker.ts';
 
@@ -36,8 +37,6 @@ const slackMs = 5_000;
 
 /** How long an outcome stays in the report for somebody to read it. */
 const readOutcomeMs = 10_000;
-
-const timing = { heartbeatMs: 2_000, silenceMs: 10_000, helloMs: 10_000 };
 
 /** Starts the role of a pod, and its admin port. */
 export async function startTraining(options: TrainingOptions): Promise<Training> {
@@ -96,7 +95,7 @@ function startRole(options: TrainingOptions, registry: Registry): Promise<Role> 
   const roleOptions: RoleOptions = {
     ...options,
     registry,
-    transport: { tls, lookup, timing: { ...timing, now } },
+    transport: { tls, lookup, timing: { ...usualTiming, now } },
     storageOf: (name, location) => storageOf(environment, name, location, config.storage),
   };
   return config.role === 'Worker' ? startWorker(roleOptions) : Promise.resolve(new ServerRole(roleOptions));

@@ -16,7 +16,7 @@ import { dial, type Peer } from '../transport/dial.ts';
 import { Link } from '../transport/link.ts';
 import { listen, type Listener, type Refusal } from '../transport/listener.ts';
 import { connectInMemory } from '../transport/memory-connection.ts';
-import type { Timing } from '../transport/socket-connection.ts';
+import { usualTiming, type Timing } from '../transport/socket-connection.ts';
 import type { TlsIdentity } from '../transport/tls-identity.ts';
 import type { Reached } from './fault-points.ts';
 import { claimIncarnation } from './incarnation.ts';
@@ -59,7 +59,6 @@ export interface RunningServer {
   stop(graceMs: number): void;
 }
 
-const defaultTiming = { heartbeatMs: 2_000, silenceMs: 10_000, helloMs: 5_000 };
 const defaultWaits: CoordinatorWaits = { recoveryMs: 15_000, settleMs: 2_000, saveMs: 20_000, farewellMs: 10_000 };
 
 /** Beyond the time for saving, to say so to the others. */
@@ -91,7 +90,7 @@ class ServerProcess implements RunningServer {
     const { index, peers, job, kernels, random, log, now, work, timing, waits } = options;
     const reached: Reached = options.reached ?? (() => undefined);
     this.#options = options;
-    this.#timing = { ...defaultTiming, ...timing, now };
+    this.#timing = { ...usualTiming, ...timing, now };
     this.#checkpoints = folderPart(options.checkpoints, jobPrefix(job));
     this.#server = new ParameterServer({
       index,

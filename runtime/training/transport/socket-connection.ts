@@ -15,6 +15,9 @@ export interface Timing {
   helloMs: number;
 }
 
+/** What pods allow each other; a machine may be busy for seconds. */
+export const usualTiming: Omit<Timing, 'now'> = { heartbeatMs: 2_000, silenceMs: 10_000, helloMs: 10_000 };
+
 /**
  * A connection over a socket that is connected, and for TLS secured. The first frame goes to `onHello`, which names the receiver of all others;
  * what comes before it is bound to `maxHelloBytes` and `helloMs`.
