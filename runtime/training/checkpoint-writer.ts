@@ -13,7 +13,7 @@ export interface Patience {
   /** Aborted: give up. */
   signal: AbortSignal;
   /** Called whenever it has to be tried again, and with undefined when it went well after that. */
-  onTrouble(fault: TrainingFault | undefined): void;
+  onTrouble: (fault: TrainingFault | undefined) => void;
 }
 
 const backoff = { baseMs: 500, maxMs: 30_000, jitter: 0.2 };

@@ -1,21 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TrainingFailure } from '../../errors.ts';
 import type { TrainingOutcome, TrainingReport } from '../../training-contract.ts';
-import { totalSteps, type BatchPlan } from '../batches.ts';
-import { CheckpointDamaged, findCheckpoints, type FoundCheckpoint } from '../checkpoint-reader.ts';
+import type { BatchPlan } from '../batches.ts';
 import { persistently, type Patience } from '../checkpoint-writer.ts';
 import type { CoordinatorRecord } from '../server/data-port.ts';
 import { newestIncarnation } from '../server/incarnation.ts';
 import { CheckpointKeeper, Superseded } from './checkpoint-keeper.ts';
-import { gather, type Gathered } from './gathering.ts';
 import { GenerationRun, lossNotFinite, rowsOf } from './generation-run.ts';
 import { Interrupted } from './interrupted.ts';
 import { changed, Ledger } from './ledger.ts';
 import { Members, type WorkerMember } from './members.ts';
 import type { CoordinatorOptions, PreparedJob, TrainingResult } from './options.ts';
 import { Progress } from './progress.ts';
-import { recall } from './recalling.ts';
-import { fillWith, restore } from './restoring.ts';
+import { Recoverer } from './recoverer.ts';
 import { saveNewest } from './stopping.ts';
 import type { StageContext } from './training-stage.ts';
 import { until } from './until.ts';
@@ -39,6 +36,7 @@ interface Parts {
   plan: BatchPlan;
   ledger: Ledger;
   keeper: CheckpointKeeper;
+  recoverer: Recoverer;
 }
 
 /**
@@ -59,11 +57,6 @@ export class Coordinator {
   #context: StageContext | undefined;
   #generations = 0;
   #parts: Parts | undefined;
-  /** Checkpoints that a server could not read. */
-  readonly #damaged = new Set<string>();
-  #below = Infinity;
-  /** The most steps that anybody has done, as far as was heard. */
-  #newest = 0;
   /** Servers that want to stop once what there is is saved. */
   readonly #leaving = new Set<number>();
   #graceMs: number | undefined;
@@ -100,7 +93,7 @@ export class Coordinator {
         this.#interrupt(`parameter server ${index} was lost`);
       },
       serverSaid: ({ index, connection }, message) => {
-        if (message.type === 'applied') this.#newest = Math.max(this.#newest, message.version);
+        if (message.type === 'applied') this.#parts?.recoverer.heardOf(message.version);
         if (message.type !== 'stopping') return;
         this.#leaving.add(index);
         if (this.#running) this.#interrupt(`parameter server ${index} is told to stop`);
@@ -226,10 +219,19 @@ export class Coordinator {
         if (fault && !fault.retrying) this.#end(new TrainingFailure(fault));
         else this.#progress.trouble(fault);
       },
-      onWritten: (version) => (this.#progress.checkpointStep = version),
+      onWritten: (version) => this.#progress.checkpointed(version),
     });
     const plan = { ...job, rows: prepared.split.train };
-    this.#parts = { prepared, plan, ledger, keeper };
+    const recoverer = new Recoverer({
+      ...this.#options,
+      prepared,
+      plan,
+      ledger,
+      keeper,
+      patience: this.#patience,
+      settledAtMs: this.#incarnation > 1 ? this.#startedAtMs + this.#options.waits.settleMs : 0,
+    });
+    this.#parts = { prepared, plan, ledger, keeper, recoverer };
     this.#progress.prepared(prepared, ledger, plan);
     for (let server = 0; server < servers; server++) {
       const known = await persistently(() => newestIncarnation(checkpoints, server), this.#patience);
@@ -241,14 +243,14 @@ export class Coordinator {
   /** From the gathering of all to the end of training. Rejects with Interrupted where that does not come. */
   async #generation(): Promise<TrainingResult> {
     const { job, slices } = this.#options;
-    const { prepared, ledger, keeper, plan } = this.#theParts();
+    const { prepared, ledger, keeper, plan, recoverer } = this.#theParts();
     await this.#everybody();
-    if (!keeper.newest) keeper.found((await this.#newestCheckpoint())?.manifest.version);
+    await recoverer.lookUpCheckpoint();
     const running = new AbortController();
     this.#running = running;
     try {
       const context = this.#newContext(running);
-      const version = await this.#recover(context);
+      const version = await recoverer.recover(context);
       this.#progress.resume(version);
       const run = new GenerationRun({
         job,
@@ -260,10 +262,7 @@ export class Coordinator {
         nextContext: () => this.#newContext(running),
         onStep: (steps) => this.#progress.advance(steps, rowsOf(plan, steps - 1)),
         onFinishing: () => (this.#progress.phase = 'Finishing'),
-        onBestLost: (best) => {
-          this.#below = best;
-          keeper.forget();
-        },
+        onBestLost: (version) => recoverer.distrust(version),
         onFault: this.#progress.trouble,
       });
       return await run.run(version);
@@ -312,94 +311,6 @@ export class Coordinator {
       check();
       return stop;
     });
-  }
-
-  async #newestCheckpoint(): Promise<FoundCheckpoint | undefined> {
-    const found = await persistently(() => findCheckpoints(this.#options.checkpoints, 'checkpoints'), this.#patience);
-    return found.find(({ folder, manifest }) => !this.#damaged.has(folder) && manifest.version < this.#below);
-  }
-
-  /** Brings all servers to the newest version that can be had, and resolves with it. */
-  async #recover(context: StageContext): Promise<number> {
-    const { now, waits, log } = this.#options;
-    const { prepared, ledger, keeper, plan } = this.#theParts();
-    const { trainable, total } = prepared.layout;
-    const gathered = await gather({
-      ...context,
-      now,
-      waits,
-      knownSteps: ledger.history.length,
-      checkpoint: keeper.newest?.version,
-      below: this.#below,
-      settledAtMs: this.#incarnation > 1 ? this.#startedAtMs + waits.settleMs : 0,
-      program: { trainable, total, totalSteps: totalSteps(plan) },
-    });
-    const version = await this.#goTo(gathered, context);
-    this.#below = Infinity;
-    const newest = Math.max(this.#newest, gathered.newest);
-    ledger.revert(version, newest);
-    this.#newest = version;
-    log.info({ version, newest, how: gathered.recovery.kind }, 'all parameter servers have the same version');
-    return version;
-  }
-
-  async #goTo({ recovery }: Gathered, context: StageContext): Promise<number> {
-    const { prepared, ledger } = this.#theParts();
-    const common = { ...context, onFault: this.#progress.trouble, onUnreadable: () => undefined };
-    switch (recovery.kind) {
-      case 'Continue': {
-        const { version, fills } = recovery;
-        if (recovery.recall !== undefined) await recall(context, recovery.recall, version, ledger);
-        else if (!ledger.isKnown) ledger.reset();
-        const isFilled = (server: number): boolean => fills.some((fill) => fill.server === server);
-        const sources = context.incarnations.map(
-          (_, server) => ({ kind: isFilled(server) ? 'Fill' : 'Held' }) as const,
-        );
-        await restore({ ...common, version, sources, fills });
-        return version;
-      }
-      case 'Checkpoint':
-        return this.#readCheckpoint(context);
-      case 'Start': {
-        ledger.reset();
-        const sources = context.incarnations.map(() => ({ kind: 'Fill' }) as const);
-        const fill = fillWith(this.#options.slices, context, 0, prepared.initialWeights());
-        await restore({ ...common, version: 0, sources, fill });
-        return 0;
-      }
-    }
-  }
-
-  async #readCheckpoint(context: StageContext): Promise<number> {
-    const { checkpoints, log } = this.#options;
-    const { ledger, keeper } = this.#theParts();
-    const checkpoint = await this.#newestCheckpoint();
-    if (!checkpoint) {
-      keeper.forget();
-      throw new Interrupted('the checkpoint that was there is gone');
-    }
-    const { folder, manifest } = checkpoint;
-    const damaged = (message: string): void => {
-      log.error({ reason: message }, 'a checkpoint is damaged; the one before it is taken');
-      this.#damaged.add(folder);
-      keeper.forget();
-    };
-    try {
-      await persistently(() => ledger.load(checkpoints, checkpoint), { ...this.#patience, signal: context.signal });
-    } catch (error) {
-      if (!(error instanceof CheckpointDamaged)) throw error;
-      damaged(error.message);
-      throw new Interrupted(error.message);
-    }
-    await restore({
-      ...context,
-      version: manifest.version,
-      sources: context.incarnations.map(() => ({ kind: 'Checkpoint', folder, forEvaluation: false })),
-      onFault: this.#progress.trouble,
-      onUnreadable: (_, message) => damaged(message),
-    });
-    keeper.found(manifest.version);
-    return manifest.version;
   }
 
   /** Has what there is saved, as far as that can be done in time, and lets servers go that wait for it. */

@@ -1,4 +1,4 @@
-import { parse } from 'valibot';
+import { parse, safeParse } from 'valibot';
 import { TrainingFailure } from '../../errors.ts';
 import { CheckpointDamaged, readChecked, type FoundCheckpoint } from '../checkpoint-reader.ts';
 import type { WritableFolder } from '../../store/writable-folder.ts';
@@ -94,7 +94,9 @@ export class Ledger {
     }
     const losses = new Float64Array(count);
     bytesOf(losses).set(bytes);
-    this.#take(parse(stateSchema, manifest.state), losses);
+    const state = safeParse(stateSchema, manifest.state);
+    if (!state.success) throw new CheckpointDamaged(`${store.uri}/${folder} holds a state that makes no sense`);
+    this.#take(state.output, losses);
   }
 
   #take(state: CoordinatorState, losses: Float64Array): void {

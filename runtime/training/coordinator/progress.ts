@@ -16,8 +16,7 @@ export class Progress {
   /** Steps done on every server. */
   steps = 0;
   outcome: TrainingOutcome | undefined;
-  /** The version of the newest checkpoint. */
-  checkpointStep: number | undefined;
+  #checkpointStep: number | undefined;
   #fault: TrainingFault | undefined;
   #known: { prepared: PreparedJob; ledger: Ledger; plan: BatchPlan } | undefined;
 
@@ -35,6 +34,12 @@ export class Progress {
   readonly trouble = (fault: TrainingFault | undefined): void => {
     this.#fault = fault;
   };
+
+  /** The newest checkpoint, of which nothing but its version is known where another incarnation wrote it. */
+  checkpointed(version: number | undefined): void {
+    this.#checkpointStep = version;
+    this.steps = Math.max(this.steps, version ?? 0);
+  }
 
   /** Training goes on from here. */
   resume(steps: number): void {
@@ -78,12 +83,8 @@ export class Progress {
   }
 
   #job(): JobProgress {
-    const { members, known, steps, checkpointStep } = {
-      members: this.#members,
-      known: this.#known,
-      steps: this.steps,
-      checkpointStep: this.checkpointStep,
-    };
+    const { steps } = this;
+    const [members, known, checkpointStep] = [this.#members, this.#known, this.#checkpointStep];
     const connected = {
       connectedServers: members.servers.length,
       connectedWorkers: members.workers.length,
