@@ -17,5 +17,5 @@ export default {
     suite(name),
   ),
   reporters: ['default', './test/support/reporter.js'],
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };
