@@ -83,7 +83,6 @@ beforeAll(async () => {
 }, 3_600_000);
 
 afterAll(async () => {
-  await writeFile('/tmp/t-lab/trace.json', JSON.stringify(trace.seen())); // DEBUG
   for (const cleanup of cleanups) await cleanup();
 }, 60_000);
 
