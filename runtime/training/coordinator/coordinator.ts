@@ -308,9 +308,19 @@ export class Coordinator {
           if (type === 'stopping') reject(new Interrupted(`parameter server ${index} is told to stop`));
         },
       });
+      // Whoever has it would have left it, so this is where one that was replaced finds itself.
+      const timer = setInterval(() => void this.#lookForSuccessor().catch(reject), this.#options.waits.successorMs);
       check();
-      return stop;
+      return () => {
+        clearInterval(timer);
+        stop();
+      };
     });
+  }
+
+  async #lookForSuccessor(): Promise<void> {
+    const newest = await persistently(() => newestIncarnation(this.#options.checkpoints, 0), this.#patience);
+    if (newest > this.#incarnation) throw new Superseded('another incarnation of parameter server 0 took over');
   }
 
   /** Has what there is saved, as far as that can be done in time, and lets servers go that wait for it. */

@@ -13,6 +13,7 @@ export class Ledger {
   readonly history = new History();
   readonly #digests: Pick<PreparedJob, 'dataDigest' | 'programDigest'>;
   #state: CoordinatorState;
+  #json: { of: CoordinatorState; bytes: Uint8Array } | undefined;
   /** False until training began here or was taken over from elsewhere. */
   #isKnown = false;
 
@@ -44,10 +45,13 @@ export class Ledger {
 
   /** For a mirror that has so many losses. */
   record(version: number, lossesFrom: number): CoordinatorRecord {
-    return {
-      losses: this.history.slice(lossesFrom, version),
-      json: Buffer.from(JSON.stringify(stateAt(this.#state, version))),
-    };
+    const losses = this.history.slice(lossesFrom, version);
+    const isAll = (this.#state.evaluations.at(-1)?.version ?? 0) <= version;
+    if (!isAll) return { losses, json: Buffer.from(JSON.stringify(stateAt(this.#state, version))) };
+    // Asked for in every step, and changed after every epoch.
+    if (this.#json?.of !== this.#state)
+      this.#json = { of: this.#state, bytes: Buffer.from(JSON.stringify(this.#state)) };
+    return { losses, json: this.#json.bytes };
   }
 
   /** An epoch is over. `best`: where its weights lie, if none were better before. */

@@ -87,6 +87,8 @@ export interface CoordinatorWaits {
   recoveryMs: number;
   /** How long a coordinator that replaces another one waits for such to appear at all. */
   settleMs: number;
+  /** How often one that waits looks whether another one replaced it. */
+  successorMs: number;
   /** How long servers that are told to stop may take to have their slices saved. */
   saveMs: number;
   /** How long it stays after the end, to tell everybody. */

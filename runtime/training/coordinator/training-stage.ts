@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Reached } from '../server/fault-points.ts';
 import type { Slice } from '../layout.ts';
 import { clipScale } from '../update-rule.ts';
@@ -111,13 +112,14 @@ export class TrainingStage {
     const step = this.#step;
     const workers = members.workers;
     if (workers.length === 0) return;
+    const before = this.#plans;
     this.#plans = planWork({
       leaves,
       servers: incarnations.length,
       step,
       until: this.#options.until,
       workers: workers.map(({ index }) => index),
-      before: this.#plans,
+      before,
       missing: this.#fresh ? undefined : asked?.step === step ? asked.leaves : [],
     });
     this.#fresh = false;
@@ -127,7 +129,9 @@ export class TrainingStage {
     if (unknown) this.#stale = true;
     for (const { index, connection } of workers) {
       const plan = this.#plans.get(index);
-      if (plan) void connection.send({ type: 'plan', generation, ...plan });
+      // Of many more workers than leaves most have nothing to do, whoever joins.
+      if (!plan || isDeepStrictEqual(plan, before.get(index))) continue;
+      void connection.send({ type: 'plan', generation, ...plan });
     }
     const pause = reached('CoordinatorAssigned', step);
     if (pause) await pause;

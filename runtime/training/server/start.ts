@@ -59,7 +59,13 @@ export interface RunningServer {
   stop(graceMs: number): void;
 }
 
-const defaultWaits: CoordinatorWaits = { recoveryMs: 15_000, settleMs: 2_000, saveMs: 20_000, farewellMs: 10_000 };
+const defaultWaits: CoordinatorWaits = {
+  recoveryMs: 15_000,
+  settleMs: 2_000,
+  successorMs: 30_000,
+  saveMs: 20_000,
+  farewellMs: 10_000,
+};
 
 /** Beyond the time for saving, to say so to the others. */
 const stopSlackMs = 1_000;

@@ -1,5 +1,6 @@
 import { backoffMs } from '../../../lib/backoff.ts';
 import type { Log } from '../../../lib/log.ts';
+import { TrainingFailure } from '../../errors.ts';
 import { TransportError, type Connection, type Receiver } from './connection.ts';
 import { dial, type DialOptions } from './dial.ts';
 
@@ -64,8 +65,7 @@ export class Link {
       });
     } catch (error) {
       if (this.#stop.signal.aborted) return;
-      const known =
-        error instanceof TransportError ? error : new TransportError('Unreachable', String(error), { cause: error });
+      const known = asTransportError(error);
       options.log.debug(
         { peer: options.peer, code: known.code, refusal: known.refusal, reason: known.message },
         'no connection',
@@ -80,4 +80,11 @@ export class Link {
     this.#failures++;
     this.#timer = setTimeout(() => void this.#dial(), backoffMs(this.#failures, backoff, this.#options.random));
   }
+}
+
+/** What is wrong with this end's own certificate is found only when it is used. */
+function asTransportError(error: unknown): TransportError {
+  if (error instanceof TransportError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new TransportError(error instanceof TrainingFailure ? 'Untrusted' : 'Unreachable', message, { cause: error });
 }

@@ -183,4 +183,28 @@ describe('a job', () => {
     expect(await server.done).toBe('Superseded');
     expect(manifests(folder)).toEqual([]);
   });
+
+  it('is left by a coordinator that another one replaced while it waits for others', async () => {
+    const folder = new MemoryFolder();
+    const job = await create();
+    const server = await startOne(job, folder, { waits: { successorMs: 50 } });
+    await eventually(() => expect(server.report().phase).toBe('Waiting'), 20_000, 10);
+    await claimIncarnation(folderPart(folder, prefix), 0, 'another');
+    expect(await server.done).toBe('Superseded');
+  });
+
+  it('is left by a server that another one replaced', async () => {
+    const folder = new MemoryFolder();
+    const job = await create();
+    const network = [0, 1].map((index) => ({
+      host: podAddress(job.small, 'ParameterServer', index),
+      port: trainingPorts.transport,
+    }));
+    const first = await Promise.all([0, 1].map((index) => startServer(job.small, network, index, folder)));
+    servers.push(...first);
+    await eventually(() => expect(first[0]?.report().job?.connectedServers).toBe(2), 20_000, 10);
+    const elsewhere = { host: podAddress(job.small, 'ParameterServer', 9), port: trainingPorts.transport };
+    servers.push(await startServer(job.small, network, 1, folder, { listen: elsewhere }));
+    expect(await first[1]?.done).toBe('Superseded');
+  });
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { gather, type GatheringOptions } from '../../../../runtime/training/coordinator/gathering.ts';
 import { everybody, joinWorker, type ServerPeer, type WorkerPeer } from './scripted-members.ts';
 
-const waits = { recoveryMs: 150, settleMs: 0, saveMs: 0, farewellMs: 0 };
+const waits = { recoveryMs: 150, settleMs: 0, successorMs: 60_000, saveMs: 0, farewellMs: 0 };
 
 const optionsOf = (
   members: GatheringOptions['members'],
