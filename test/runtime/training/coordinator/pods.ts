@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { adminPaths } from '../../../../runtime/contract.ts';
@@ -10,13 +10,15 @@ import {
   type TrainingReport,
   type TrainingRole,
 } from '../../../../runtime/training-contract.ts';
-import { createSmallJob, podAddress, podEnvironment, podName, type JobChanges, type SmallJob } from './small-job.ts';
+import { createSmallJob, podAddress, podEnvironment, type JobChanges, type SmallJob } from './small-job.ts';
 
 const program = fileURLToPath(new URL('./role-main.ts', import.meta.url));
 
 /** One process of a job, as a pod's container would run it. */
 export interface Pod {
   process: ChildProcess;
+  /** What it logged so far, JSON lines. */
+  log(): string;
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
@@ -37,10 +39,9 @@ export class JobPods {
 
   /** @param kill where it ends itself, as `POINT:STEP` */
   start(role: TrainingRole, index: number, kill?: string): Pod {
-    const name = podName(role, index);
     const { root } = this.small;
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'ignore'],
       env: {
         PATH: process.env.PATH,
         ...podEnvironment(this.small, this.#servers, role, index),
@@ -48,15 +49,12 @@ export class JobPods {
         ...(kill !== undefined && { MODELYARD_TEST_KILL: kill }),
       },
     });
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        void writeFile(join(root, `${name}.log`), chunk, { flag: 'a' }).catch(() => undefined);
-      });
-    }
+    let log = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => (log += chunk));
     const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
-      child.once('exit', (code, signal) => resolve({ code, signal }));
+      child.once('close', (code, signal) => resolve({ code, signal }));
     });
-    const pod = { process: child, exited };
+    const pod = { process: child, log: () => log, exited };
     this.#pods.push(pod);
     return pod;
   }
@@ -79,6 +77,14 @@ export class JobPods {
   killed(): string[] {
     const path = join(this.small.root, 'killed');
     return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+  }
+
+  /** What coordinators said whenever all servers had come to one version: it, and the newest that anybody had had. */
+  recoveries(): { version: number; newest: number }[] {
+    const lines = this.#pods.flatMap((pod) => pod.log().split('\n'));
+    return lines
+      .filter((line) => line.includes('"all parameter servers have the same version"'))
+      .map((line) => JSON.parse(line) as { version: number; newest: number });
   }
 
   /** What server 0 left in its termination message. */
