@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { operator } from './operator.ts';
 import { serving } from './serving.ts';
+import type { Range } from './statistics.ts';
 import { gradients } from './training/gradients.ts';
 import { training } from './training.ts';
 
@@ -11,14 +12,20 @@ export interface Row {
   what: string;
   unit: string;
   ours: number;
+  /** Where ours is the median of several rounds. */
+  oursRange?: Range;
   /** What ours is divided by, and what that is. */
   reference: number;
+  referenceRange?: Range;
   referenceName: string;
 }
 
 const benches: Record<string, () => Promise<Row[]>> = { gradients, operator, serving, training };
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
+
+const text = (value: number, range: Range | undefined): string =>
+  range ? `${rounded(value)} (${rounded(range.lowest)} to ${rounded(range.highest)})` : String(rounded(value));
 
 const [name = ''] = process.argv.slice(2);
 const bench = benches[name];
@@ -28,11 +35,11 @@ if (!bench) {
 }
 const rows = await bench();
 console.table(
-  rows.map(({ what, unit, ours, reference, referenceName }) => ({
+  rows.map(({ what, unit, ours, oursRange, reference, referenceRange, referenceName }) => ({
     what,
     unit,
-    ours: rounded(ours),
-    reference: rounded(reference),
+    ours: text(ours, oursRange),
+    reference: text(reference, referenceRange),
     'reference is': referenceName,
     ratio: rounded(ours / reference),
   })),

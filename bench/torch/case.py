@@ -42,6 +42,18 @@ def optimizer_of(parameters):
     return kind(parameters, rate, (spec["beta1"], spec["beta2"]), spec["epsilon"], decay)
 
 
+def schedule_of(optimizer, steps):
+    """The rate falls from the first step on, and is 0 at the last one."""
+    name, warmup = case["optimizer"]["schedule"]["name"], case["optimizer"]["schedule"]["warmupSteps"]
+    if warmup > 0:
+        raise NotImplementedError("warmupSteps")
+    if name == "Cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps - 1)
+    if name == "Linear":
+        return torch.optim.lr_scheduler.LinearLR(optimizer, 1, 0, steps - 1)
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, 1)
+
+
 def data():
     """Inputs float32 and labels of all rows."""
     inputs = array("inputs.bin", "<f4", case["inputShape"])

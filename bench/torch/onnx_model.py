@@ -317,6 +317,8 @@ class OnnxModel(ShapeOperators):
         momentum = 1.0 - a.get("momentum", 0.9)
         mean, variance = x[3].clone(), x[4].clone()
         y = F.batch_norm(x[0], mean, variance, x[1], x[2], self.training, momentum, a.get("epsilon", 1e-5))
+        if self.training:
+            self.buffers.update(zip(n.input[3:5], (mean, variance)))
         return y, mean, variance
 
     def op_LayerNormalization(self, x, a, n):

@@ -35,6 +35,8 @@ export interface ClusterOptions {
   /** Of the file data.csv. */
   data?: string;
   faults?: readonly PlannedFault[];
+  /** The program of workers, where it is not that of all pods. */
+  workerMain?: string;
   /** Of a pod, beside what every pod has. */
   environment?: (pod: string) => Record<string, string>;
 }
@@ -78,14 +80,17 @@ export class TrainingCluster {
   readonly #faults: PlannedFault[];
   readonly #servers: number;
   readonly #ownEnvironment: (pod: string) => Record<string, string>;
+  readonly #mains: Record<TrainingRole, string>;
   readonly #subnet = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
   #lastReport: TrainingReport | undefined;
 
-  private constructor(folder: string, { servers, faults = [], environment = () => ({}) }: ClusterOptions) {
+  private constructor(folder: string, options: ClusterOptions) {
+    const { servers, faults = [], environment = () => ({}), workerMain = main } = options;
     this.folder = folder;
     this.#servers = servers;
     this.#faults = [...faults];
     this.#ownEnvironment = environment;
+    this.#mains = { ParameterServer: main, Worker: workerMain };
   }
 
   static async start(options: ClusterOptions): Promise<TrainingCluster> {
@@ -196,12 +201,12 @@ export class TrainingCluster {
   }
 
   async #start(pod: Pod): Promise<void> {
-    const { name } = pod;
+    const { name, role } = pod;
     const at = this.#faults.findIndex((fault) => fault.pod === name);
     const fault = at === -1 ? undefined : this.#faults.splice(at, 1)[0];
     const log = join(this.folder, `${name}.log`);
     const env = { ...this.#environment(pod), ...(fault && { TEST_FAULT: `${fault.point}:${fault.step}` }) };
-    const { exited } = await this.#supervisor.start({ name, argv: [process.execPath, main], log, env });
+    const { exited } = await this.#supervisor.start({ name, argv: [process.execPath, this.#mains[role]], log, env });
     pod.exited = exited;
     void exited.then((exit) => this.#mourn(pod, exit));
   }

@@ -17,10 +17,9 @@ import { observeIn } from './worker-metrics.ts';
 const fewBytes = 65_536;
 
 /** Starts a worker of a job. */
-export async function startWorker(options: RoleOptions): Promise<Role> {
+export async function startWorker(options: RoleOptions, engine = engineOf(options)): Promise<Role> {
   const { config, job, storageOf, transport, registry, now, random, log, reached } = options;
-  const { index, parameterServers, podName, executionProvider } = config;
-  const engine = new Engine(executionProvider === 'cuda' ? 1 : config.threads, executionProvider);
+  const { index, parameterServers, podName } = config;
   const connect = (
     server: number,
     to: Pick<Hello, 'channel' | 'incarnation'>,
@@ -58,6 +57,10 @@ export async function startWorker(options: RoleOptions): Promise<Role> {
     },
     isRunning: () => engine.isRunning,
   };
+}
+
+function engineOf({ config: { executionProvider, threads } }: RoleOptions): Engine {
+  return new Engine(executionProvider === 'cuda' ? 1 : threads, executionProvider);
 }
 
 function endOf(end: WorkerEnd): ProcessEnd {

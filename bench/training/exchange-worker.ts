@@ -1,0 +1,58 @@
+/**
+ * A worker of a job that computes nothing: its gradients are there at once. `node bench/training/exchange-worker.ts`, with the environment of a
+ * training pod.
+ */
+import { performance } from 'node:perf_hooks';
+import { Registry } from 'prom-client';
+import { createLog } from '../../lib/log.ts';
+import { storageOf } from '../../runtime/config.ts';
+import { readTrainingConfig } from '../../runtime/training/config.ts';
+import { readJobFile } from '../../runtime/training/job-file.ts';
+import { lookupIn } from '../../runtime/training/process-hosts.ts';
+import { usualTiming } from '../../runtime/training/transport/socket-connection.ts';
+import type { Contribution, GradientTask } from '../../runtime/training/worker/engine-messages.ts';
+import { Engine } from '../../runtime/training/worker/engine.ts';
+import { startWorker } from '../../runtime/training/worker/start-worker.ts';
+import type { TrainingGraph } from '../../runtime/training/training-graph.ts';
+
+class NoEngine extends Engine {
+  #gradient: Contribution | undefined;
+
+  override get threads(): number {
+    return 1;
+  }
+
+  override load({ layout }: TrainingGraph): Promise<void> {
+    this.#gradient = { loss: 1, values: new Float32Array(layout.total).fill(1e-6) };
+    return Promise.resolve();
+  }
+
+  /** The same memory each time: a step is pushed before the next one is pulled. */
+  override gradient(task: GradientTask): Promise<Contribution> {
+    if (!this.#gradient || task.leaves.length !== 1) throw new Error('each worker is to have one shard');
+    return Promise.resolve(this.#gradient);
+  }
+}
+
+const config = readTrainingConfig(process.env);
+const now = (): number => performance.timeOrigin + performance.now();
+const worker = await startWorker(
+  {
+    config,
+    job: readJobFile(config.jobFile),
+    storageOf: (name, location) => storageOf(process.env, name, location, config.storage),
+    transport: {
+      tls: undefined,
+      lookup: config.hostsFile === undefined ? undefined : lookupIn(config.hostsFile),
+      timing: { ...usualTiming, now },
+    },
+    registry: new Registry(),
+    now,
+    random: Math.random,
+    log: createLog('bench-worker', config.logLevel),
+    reached: () => undefined,
+  },
+  new NoEngine(0, 'cpu'),
+);
+const { exitCode } = await worker.ended;
+process.exit(exitCode);
