@@ -1,6 +1,7 @@
 import { addSums, noSums, type MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
 import type { Slice } from '../layout.ts';
+import { float64Of, TransportError } from '../transport/connection.ts';
 import type { WorkerMember } from './members.ts';
 import type { StageContext } from './training-stage.ts';
 import { until } from './until.ts';
@@ -75,9 +76,11 @@ export class EvaluationStage {
   }
 
   #take(worker: WorkerMember, chunk: number, payload: Uint8Array): void {
-    const sums = new Float64Array(payload.buffer);
+    const sums = float64Of(payload);
+    if (sums.length !== noSums(this.#options.label).length) {
+      throw new TransportError('Protocol', 'sums of another length came');
+    }
     if (!this.#inHand.get(worker.index)?.delete(chunk)) return;
-    if (sums.length !== noSums(this.#options.label).length) throw new RangeError('sums of another length came');
     this.#sums[chunk] = sums;
     this.#handOut(worker);
   }

@@ -8,7 +8,7 @@ import {
   type ServerToCoordinator,
   type WorkerToCoordinator,
 } from '../messages.ts';
-import type { Connection, Receiver, Reception } from '../transport/connection.ts';
+import { TransportError, type Connection, type Receiver, type Reception } from '../transport/connection.ts';
 import type { Refusal } from '../transport/listener.ts';
 
 export interface ServerMember {
@@ -186,7 +186,7 @@ export class Members {
 }
 
 function received(payloadBytes: number, done: (payload: Uint8Array) => void): Reception | undefined {
-  if (payloadBytes > maxPayloadBytes) throw new RangeError(`a payload of ${payloadBytes} bytes`);
+  if (payloadBytes > maxPayloadBytes) throw new TransportError('Protocol', `a payload of ${payloadBytes} bytes`);
   if (payloadBytes === 0) {
     done(nothing);
     return undefined;

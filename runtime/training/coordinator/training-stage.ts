@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Reached } from '../server/fault-points.ts';
 import type { Slice } from '../layout.ts';
+import { float64Of } from '../transport/connection.ts';
 import { clipScale } from '../update-rule.ts';
 import { listOf, rangesOf } from '../ranges.ts';
 import { planWork, type Plan } from './assignment.ts';
@@ -69,7 +70,7 @@ export class TrainingStage {
           } else if (message.type === 'missing') {
             this.#answered(server.index, message.step, message.leaves);
           } else if (message.type === 'norms') {
-            this.#measured(server.index, message.step, new Float64Array(payload.buffer));
+            this.#measured(server.index, message.step, float64Of(payload));
           }
         },
       });

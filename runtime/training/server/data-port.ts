@@ -1,5 +1,5 @@
 import { toServer, type FromServer, type ToServer } from '../messages.ts';
-import { bytesOf, type Connection, type Receiver, type Reception } from '../transport/connection.ts';
+import { bytesOf, TransportError, type Connection, type Receiver, type Reception } from '../transport/connection.ts';
 import type { Reached } from './fault-points.ts';
 import type { Contribution, ContributionPool, GradientSum } from './gradient-sum.ts';
 import { read, type Version, type Versions } from './versions.ts';
@@ -54,7 +54,7 @@ export class DataPort {
       message: (message, payloadBytes) => {
         switch (message.type) {
           case 'pull':
-            if (payloadBytes > 0) throw new RangeError('a pull has no payload');
+            if (payloadBytes > 0) throw new TransportError('Protocol', 'a pull has no payload');
             this.#pull(client, message);
             return undefined;
           case 'push':
@@ -175,7 +175,7 @@ export class DataPort {
     if (!state || fill?.version !== version || generation !== state.generation) return undefined;
     if (vector !== 0 && vector !== fill.next) return undefined;
     const into = [fill.target.weights, ...fill.target.slots][vector];
-    if (!into) throw new RangeError(`there is no vector ${vector}`);
+    if (!into) throw new TransportError('Protocol', `there is no vector ${vector}`);
     return {
       into: bytesOf(into),
       done: () => {

@@ -9,7 +9,7 @@ import type { Kernels } from '../kernels.ts';
 import { blockLength, slicesOf } from '../layout.ts';
 import { learningRateAt } from '../learning-rate.ts';
 import { coordinatorToServer, type CoordinatorToServer, type ServerToCoordinator } from '../messages.ts';
-import type { Connection, Receiver } from '../transport/connection.ts';
+import { TransportError, type Connection, type Receiver } from '../transport/connection.ts';
 import { updateRule, type StateView, type UpdateRule } from '../update-rule.ts';
 import { DataPort, type CoordinatorRecord } from './data-port.ts';
 import type { Reached } from './fault-points.ts';
@@ -99,7 +99,7 @@ export class ParameterServer {
     return {
       schema: coordinatorToServer,
       message: (message, payloadBytes) => {
-        if (payloadBytes > 0) throw new RangeError(`${message.type} has no payload`);
+        if (payloadBytes > 0) throw new TransportError('Protocol', `${message.type} has no payload`);
         this.#obey(message);
         return undefined;
       },

@@ -10,8 +10,9 @@ export interface Reception {
 }
 
 /**
- * What one end of a connection does with what arrives. Whatever `message` throws ends the connection, as does a message that the schema
- * does not know.
+ * What one end of a connection does with what arrives. A message that the schema does not know ends the connection, as does one for which
+ * `message` or a reception throws TransportError: that is the other end's fault. Whatever else they throw is thrown on and ends the process: a
+ * connection that is made again would meet with the same.
  */
 export interface Receiver<In> {
   schema: GenericSchema<unknown, In>;
@@ -62,6 +63,26 @@ export class TransportError extends Error {
     this.code = code;
     this.refusal = options.refusal;
   }
+}
+
+/** The same receiver, but that `blame` is called where the connection ends for what the other end said. */
+export function watched(receiver: Receiver<unknown>, blame: (error: TransportError) => void): Receiver<unknown> {
+  return {
+    schema: receiver.schema,
+    message: (message, payloadBytes) => receiver.message(message, payloadBytes),
+    closed: (error) => {
+      if (error?.code === 'Protocol') blame(error);
+      receiver.closed(error);
+    },
+  };
+}
+
+/** Throws TransportError `Protocol` where the bytes are no whole float64 numbers. */
+export function float64Of(payload: Uint8Array): Float64Array {
+  if (payload.byteLength % Float64Array.BYTES_PER_ELEMENT > 0) {
+    throw new TransportError('Protocol', `${payload.byteLength} bytes are no numbers of 8 bytes each`);
+  }
+  return new Float64Array(payload.slice().buffer);
 }
 
 export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>

@@ -1,7 +1,7 @@
 import { backoffMs } from '../../../lib/backoff.ts';
 import type { Log } from '../../../lib/log.ts';
 import { TrainingFailure } from '../../errors.ts';
-import { TransportError, type Connection, type Receiver } from './connection.ts';
+import { TransportError, watched, type Connection, type Receiver } from './connection.ts';
 import { dial, type DialOptions } from './dial.ts';
 
 export interface LinkOptions extends Omit<DialOptions, 'open' | 'signal'> {
@@ -51,7 +51,9 @@ export class Link {
         open: (connection) => {
           this.#failures = 0;
           this.#connection = connection;
-          const receiver = options.open(connection);
+          const receiver = watched(options.open(connection), ({ message }) =>
+            options.log.warn({ peer: options.peer, reason: message }, 'a peer was cut off for what it said'),
+          );
           return {
             schema: receiver.schema,
             message: (message, payloadBytes) => receiver.message(message, payloadBytes),

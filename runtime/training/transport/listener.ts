@@ -3,7 +3,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { safeParse } from 'valibot';
 import type { Log } from '../../../lib/log.ts';
 import { helloMessage, protocolVersion, type Hello, type HelloAnswer } from '../messages.ts';
-import { TransportError, type Connection, type Receiver } from './connection.ts';
+import { TransportError, watched, type Connection, type Receiver } from './connection.ts';
 import { readAcceptedInto } from './read-buffer.ts';
 import { SocketConnection, type Timing } from './socket-connection.ts';
 import type { TlsIdentity } from './tls-identity.ts';
@@ -94,7 +94,10 @@ function greet(options: ListenOptions, head: unknown, connection: Connection): R
     hello.protocol === protocolVersion && hello.specHash === options.specHash ? options.admit(hello) : wrongJob;
   if ('open' in verdict) {
     void connection.send({ type: 'welcome' } satisfies HelloAnswer);
-    return verdict.open(connection);
+    return watched(verdict.open(connection), ({ message }) => {
+      const { role, index } = hello;
+      options.log.warn({ role, index, reason: message }, 'a peer was cut off for what it said');
+    });
   }
   options.log.info({ ...verdict }, 'a peer was refused');
   void connection.send({ type: 'refused', ...verdict } satisfies HelloAnswer);

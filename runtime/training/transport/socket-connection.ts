@@ -70,25 +70,29 @@ export class SocketConnection implements Connection {
     return this.#open;
   }
 
-  /** Bytes that arrived, where the socket gives them to a buffer of its own and not to 'data'. */
+  /**
+   * Bytes that arrived, where the socket gives them to a buffer of its own and not to 'data'. Throws what a receiver throws that is not the other end's
+   * fault.
+   */
   take(chunk: Uint8Array): void {
     if (!this.#open) return;
     this.#lastHeard = this.#timing.now();
     try {
       this.#reader.push(chunk);
     } catch (error) {
-      this.destroy(
-        error instanceof TransportError
-          ? error
-          : new TransportError('Protocol', 'a message could not be handled', { cause: error }),
-      );
+      if (error instanceof TransportError) {
+        this.destroy(error);
+        return;
+      }
+      this.destroy();
+      throw error;
     }
   }
 
   send(message: { type: string }, payload?: Payload): Promise<boolean> {
     if (!this.#open) return Promise.resolve(false);
     const head = Buffer.from(JSON.stringify(message));
-    if (head.byteLength > maxHeadBytes) throw new RangeError(`a message of type ${message.type} is too long`);
+    if (head.byteLength > maxHeadBytes) throw new Error(`a message of type ${message.type} is too long`);
     const prefix = prefixOf(head.byteLength, payload?.byteLength ?? 0);
     return this.#queue.add(Buffer.concat([prefix, head]), payload && bytesOf(payload));
   }

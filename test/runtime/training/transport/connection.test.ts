@@ -1,7 +1,11 @@
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { TrainingFailure } from '../../../../runtime/errors.ts';
+import { TransportError, type Receiver } from '../../../../runtime/training/transport/connection.ts';
 import { dial } from '../../../../runtime/training/transport/dial.ts';
 import type { Listener } from '../../../../runtime/training/transport/listener.ts';
+import { SocketConnection } from '../../../../runtime/training/transport/socket-connection.ts';
 import { dialing, hello, listening, Recorder, specHash, timing } from './peers.ts';
 
 const open: Listener[] = [];
@@ -151,6 +155,18 @@ describe('a peer', () => {
     expect(await accepted[0]?.recorder.ended).toMatchObject({ code: 'Protocol' });
   });
 
+  it('that is cut off for what it said is named in the log', async () => {
+    const lines: string[] = [];
+    const { listener } = await start({ log: pino({}, { write: (line) => void lines.push(line) }) });
+    const recorder = new Recorder();
+    const connection = await dial(dialing(listener.port, recorder));
+    void connection.send({ type: 'gossip' });
+    await recorder.ended;
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+      { level: pino.levels.values.warn, role: 'Worker', index: 0, reason: expect.stringContaining('no sense') },
+    ]);
+  });
+
   it('that is refused learns the code', async () => {
     const { listener } = await start({ admit: () => ({ code: 'Superseded', message: 'incarnation 3 took over' }) });
     await expect(dial(dialing(listener.port, new Recorder()))).rejects.toMatchObject({
@@ -206,4 +222,49 @@ describe('a peer', () => {
     );
     expect(accepted[0]?.hello).toMatchObject({ role: 'ParameterServer', channel: 'Control', index: 2, incarnation: 7 });
   });
+});
+
+describe('a message that its receiver throws at', () => {
+  const fault = { reason: 'OutOfMemory', message: 'no room for gradients', retrying: true } as const;
+
+  /** What becomes of a connection whose receiver throws, and of what it threw. */
+  function receive(error: Error, isLate = false) {
+    const ends: (TransportError | undefined)[] = [];
+    const fail = (): never => {
+      throw error;
+    };
+    const receiver: Receiver<{ value: unknown }> = {
+      schema: new Recorder().schema,
+      message: isLate ? () => ({ into: new Uint8Array(4), done: fail, lost: () => undefined }) : fail,
+      closed: (end) => ends.push(end),
+    };
+    const connection = new SocketConnection(
+      new Socket(),
+      timing,
+      () => receiver,
+      () => undefined,
+    );
+    const take = () => connection.take(Buffer.concat([helloFrame, frame({ type: 'note', value: 1 }, Buffer.alloc(4))]));
+    return { take, connection, ends };
+  }
+
+  it.each([false, true])('ends the connection where the other end is to blame; after its payload: %s', (isLate) => {
+    const error = new TransportError('Protocol', 'nobody asked');
+    const { take, connection, ends } = receive(error, isLate);
+    take();
+    expect(connection.open).toBe(false);
+    expect(ends).toEqual([error]);
+  });
+
+  it.each([false, true])(
+    'ends the process where this end is: such as without memory; after its payload: %s',
+    (isLate) => {
+      for (const error of [new TrainingFailure(fault), new RangeError('Array buffer allocation failed')]) {
+        const { take, connection, ends } = receive(error, isLate);
+        expect(take).toThrow(error);
+        expect(connection.open).toBe(false);
+        expect(ends).toMatchObject([{ code: 'Closed' }]);
+      }
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Members } from '../../../../runtime/training/coordinator/members.ts';
+import { TransportError } from '../../../../runtime/training/transport/connection.ts';
 import { everybody, joinServer, joinWorker, Peer } from './scripted-members.ts';
 
 describe('the members of a job', () => {
@@ -68,6 +69,6 @@ describe('the members of a job', () => {
     const { workers } = everybody(1, 1);
     expect(() =>
       workers[0]?.receiver?.message({ type: 'evaluated', generation: 1, evaluation: 1, chunk: 0 }, 2 ** 30),
-    ).toThrow(RangeError);
+    ).toThrow(TransportError);
   });
 });
