@@ -30,6 +30,13 @@ function refused({ ref, reason, message }: Refusal, lower: string): Finding {
       warning('Forbidden', `the API server does not let the operator write ${what}: ${message}`)
     );
   }
+  if (reason === 'Denied') {
+    const rule = `an admission rule refuses ${what}: ${message}`;
+    return warning(ref.kind === 'Pod' ? 'PodRefused' : 'Forbidden', rule);
+  }
+  if (reason === 'WriteFailed') {
+    return warning(reason, `${what} could not be created, changed or deleted: ${message}; it is tried again`);
+  }
   if (reason === 'Invalid') {
     return {
       terminal: true,

@@ -1,6 +1,6 @@
 import type { KubeClient } from './client.ts';
 import { contentHash, within } from './compare.ts';
-import { isForbidden, isInvalid, isNotFound, type KubeError } from './errors.ts';
+import { isBadRequest, isForbidden, isInvalid, isNotFound, KubeError } from './errors.ts';
 import type { Refusal } from './definition.ts';
 import { controllerOf, refOf, type KubeObject } from './object.ts';
 
@@ -13,13 +13,15 @@ export type Verdict =
   | { kind: 'apply'; object: KubeObject; observed: KubeObject | undefined }
   /** It has to go first: it is being deleted, or is what an earlier owner of this name left behind. */
   | { kind: 'wait' }
-  | { kind: 'refused'; refusal: Refusal };
+  | { kind: 'refused'; refusal: Refusal }
+  /** It could not be read. */
+  | { kind: 'failed'; error: KubeError };
 
 export function refKey({ apiVersion, kind, metadata: { namespace, name } }: KubeObject): string {
   return `${apiVersion}/${kind}/${namespace ?? ''}/${name}`;
 }
 
-export function refused(object: KubeObject, reason: string, message: string): Refusal {
+function refused(object: KubeObject, reason: string, message: string): Refusal {
   return { ref: refOf(object), reason, message };
 }
 
@@ -70,10 +72,21 @@ export async function judge(
       ? compare(desired, found)
       : judgeForeign(desired, found, owner);
   } catch (error) {
-    if (!isNotFound(error)) throw error;
-    return { kind: 'apply', object: withHash(desired, contentHash(desired), undefined), observed: undefined };
+    if (isNotFound(error))
+      return { kind: 'apply', object: withHash(desired, contentHash(desired), undefined), observed: undefined };
+    if (error instanceof KubeError) return { kind: 'failed', error };
+    throw error;
   }
 }
 
 /** Whether the API server says no to the content, so that the same content will be refused again. */
-export const isRefusal = (error: unknown): error is KubeError => isInvalid(error) || isForbidden(error);
+const isRefusal = (error: unknown): error is KubeError => isInvalid(error) || isForbidden(error) || isBadRequest(error);
+
+/** Rules of the cluster's own answer with whatever status they like. */
+const denial = /(?:admission webhook|ValidatingAdmissionPolicy)\b.*\bdenied (?:the )?request/s;
+
+/** What to remember of a write that the API server said no to; undefined where another try may cure it. */
+export function refusalOf(object: KubeObject, error: unknown): Refusal | undefined {
+  if (!isRefusal(error)) return undefined;
+  return refused(object, denial.test(error.message) ? 'Denied' : error.reason, error.message);
+}

@@ -2,10 +2,10 @@ import type { Log } from '../../lib/log.ts';
 import type { PlannedEvent } from '../core/plan.ts';
 import { refKey } from './apply.ts';
 import type { KubeClient } from './client.ts';
-import { pause, type Clock } from './clock.ts';
-import type { Definition, ReadStores } from './definition.ts';
-import { FencedError, KubeError } from './errors.ts';
-import { executeObjects, executeStatus, type Shell } from './execute.ts';
+import { hasAborted, pause, type Clock } from './clock.ts';
+import type { Definition, ReadStores, Refusal } from './definition.ts';
+import { FencedError, isConflict, KubeError } from './errors.ts';
+import { executeObjects, executeStatus, type Failure, type Shell } from './execute.ts';
 import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
 import { controllerOf, keyOf, refOf, type Key, type KubeObject, type ResourceKind } from './object.ts';
 import { WorkQueue } from './queue.ts';
@@ -38,7 +38,8 @@ const sameKind = (a: { apiVersion: string; kind: string }, b: { apiVersion: stri
  *
  * An event says only "look again", so events may be lost, merged or repeated. One key is with one worker at a time.
  * Failures have three fates: what the API server refuses for its content becomes a status and waits for a change; what another
- * try may cure is tried again with backoff; all else is a bug, logged with its stack, counted, and tried again as well.
+ * try may cure is tried again with backoff, and told in the status when it fails twice in a row; all else is a bug, logged with its stack,
+ * counted, and tried again as well. Whatever fails of the objects, the status says how things are.
  */
 export class Controller<Observed, Status> {
   readonly queue: WorkQueue;
@@ -129,7 +130,12 @@ export class Controller<Observed, Status> {
     metrics?.reconciled(name, result, (clock.monotonicMs() - begun) / 1000);
   }
 
-  /** One look at one key. @returns milliseconds until the next one; undefined where the object is gone. */
+  /**
+   * One look at one key.
+   *
+   * @returns milliseconds until the next one; undefined where the object is gone
+   * @throws KubeError for what another try may cure
+   */
   async reconcile(key: Key, signal: AbortSignal): Promise<number | undefined> {
     const definition = this.#definition;
     const { clock } = this.#options;
@@ -145,15 +151,32 @@ export class Controller<Observed, Status> {
     const shell = this.#shell();
     let plan = definition.render(observed, clock.now());
     const outcome = await executeObjects(plan, owner, definition.childrenOf(observed), shell, signal);
-    if (outcome.refusals.length > 0) {
-      const refused = definition.observe(key, this.#stores, outcome.refusals);
+    const { failure } = outcome;
+    if (failure !== undefined && hasAborted(signal)) throw failure.error;
+    const told = [...outcome.refusals, ...this.#trouble(key, failure)];
+    if (told.length > 0) {
+      const refused = definition.observe(key, this.#stores, told);
       if (refused === undefined) return undefined;
       plan = definition.render(refused, clock.now());
     }
     const heldMs = await executeStatus(plan, owner, shell, signal);
-    if (plan.removeOwner === true) await shell.client.remove(refOf(owner), { signal });
     const times = [outcome.refusals.length > 0 ? undefined : plan.requeueAfterMs, outcome.waitMs, heldMs];
-    return Math.min(resyncMs * (0.9 + 0.2 * clock.random()), ...times.filter((time) => time !== undefined));
+    const nextMs = Math.min(resyncMs * (0.9 + 0.2 * clock.random()), ...times.filter((time) => time !== undefined));
+    if (failure !== undefined) {
+      // What time alone changes does not wait for the backoff.
+      this.queue.addAfter(key, Math.max(nextMs, failure.error.retryAfterMs ?? 0));
+      throw failure.error;
+    }
+    if (plan.removeOwner === true) await shell.client.remove(refOf(owner), { signal });
+    return nextMs;
+  }
+
+  /** A failure that is no chance any more; a conflict tells only of somebody who was faster. */
+  #trouble(key: Key, failure: Failure | undefined): Refusal[] {
+    if (failure === undefined || this.queue.failures(key) === 0) return [];
+    const { ref, error } = failure;
+    const { message } = error;
+    return isConflict(error) ? [] : [{ ref, reason: 'WriteFailed', message }];
   }
 
   #shell(): Shell {

@@ -1,15 +1,17 @@
-import { isRefusal, judgeForeign, refKey, refused } from './apply.ts';
+import { judgeForeign, refKey, refusalOf } from './apply.ts';
 import { forEachBounded } from './bounded.ts';
 import { contentHash } from './compare.ts';
 import type { Refusal } from './definition.ts';
-import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
-import type { Shell } from './execute.ts';
+import { isAlreadyExists, isConflict, isNotFound, KubeError } from './errors.ts';
+import type { Failure, Shell } from './execute.ts';
 import { controllerOf, keyOf, refOf, type KubeObject } from './object.ts';
 
 /** Requests under way at a time. */
 const concurrency = 64;
 /** A quota counts by itself and answers with a conflict where many count at once. */
 const maxConflicts = 8;
+/** With these an object is refused for what it is itself; any other speaks for all. */
+const ownReasons: readonly string[] = ['Invalid', 'NameConflict'];
 
 /** What became of the objects to create. */
 export interface Created {
@@ -17,12 +19,13 @@ export interface Created {
   refusals: Map<string, Refusal>;
   /** Something of the same name has to go first. */
   inTheWay: boolean;
+  /** The first one; after it nothing was begun any more. */
+  failure: Failure | undefined;
 }
 
 /**
  * Creates what is missing, many at a time. Nothing is read before: a name that is taken shows in the answer, and only then is
  * looked at. Where something is refused, first one object is tried alone, and a refusal that speaks for all (a quota) stops the rest.
- * @throws KubeError for everything that another try may cure
  */
 export async function createAll(
   objects: readonly KubeObject[],
@@ -33,12 +36,12 @@ export async function createAll(
 ): Promise<Created> {
   const { client, refusals } = shell;
   const key = keyOf(owner);
-  const result: Created = { refusals: new Map(), inTheWay: false };
+  const result: Created = { refusals: new Map(), inTheWay: false, failure: undefined };
   let stopped = false;
 
   const note = (name: string, refusal: Refusal): void => {
     result.refusals.set(name, refusal);
-    stopped ||= refusal.reason === 'Forbidden';
+    stopped ||= !ownReasons.includes(refusal.reason);
   };
   const refuse = (object: KubeObject, refusal: Refusal): void => {
     refusals.add(key, refKey(object), contentHash(object), refusal);
@@ -70,10 +73,21 @@ export async function createAll(
     try {
       shell.assume(await client.create(object, { signal }), undefined);
     } catch (error) {
+      const refusal = refusalOf(object, error);
       if (isAlreadyExists(error)) await look(object);
       else if (isConflict(error) && conflicts < maxConflicts) await create(object, conflicts + 1);
-      else if (isRefusal(error)) refuse(object, refused(object, error.reason, error.message));
+      else if (refusal !== undefined) refuse(object, refusal);
       else throw error;
+    }
+  };
+
+  const attempt = async (object: KubeObject): Promise<void> => {
+    try {
+      await create(object);
+    } catch (error) {
+      if (!(error instanceof KubeError)) throw error;
+      stopped = true;
+      result.failure ??= { ref: refOf(object), error };
     }
   };
 
@@ -90,7 +104,7 @@ export async function createAll(
     else note(name, standing);
   }
   const [first, ...rest] = wanted;
-  if (first !== undefined) await create(first);
-  await forEachBounded(rest, concurrency, (object) => create(object));
+  if (first !== undefined) await attempt(first);
+  await forEachBounded(rest, concurrency, attempt);
   return result;
 }

@@ -15,7 +15,10 @@ export type ReadStores = (kind: ResourceKind) => ReadStore;
 /** An owned object that the API server, or the rule never to apply over what is not ours, refused. */
 export interface Refusal {
   ref: ObjectRef;
-  /** `NameConflict`, or the reason of the API server's Status, such as `Invalid` or `Forbidden`. */
+  /**
+   * `NameConflict`; `Denied` by an admission rule of the cluster; `WriteFailed` time and again, so that only another try can tell; or the
+   * reason of the API server's Status, such as `Invalid` or `Forbidden`.
+   */
   reason: string;
   message: string;
 }

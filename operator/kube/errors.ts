@@ -46,6 +46,7 @@ export class KubeError extends Error {
 const has = (error: unknown, status: number): error is KubeError =>
   error instanceof KubeError && error.status === status;
 
+export const isBadRequest = (error: unknown): error is KubeError => has(error, 400);
 export const isNotFound = (error: unknown): error is KubeError => has(error, 404);
 /** Both a stale `resourceVersion` or `uid` and a create of what exists already. */
 export const isConflict = (error: unknown): error is KubeError => has(error, 409);

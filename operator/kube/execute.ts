@@ -1,13 +1,13 @@
 import type { PlannedEvent, Removal } from '../core/plan.ts';
-import { isRefusal, judge, refKey, refused, type Verdict } from './apply.ts';
+import { judge, refKey, refusalOf, type Verdict } from './apply.ts';
 import { forEachBounded } from './bounded.ts';
 import type { KubeClient } from './client.ts';
 import { contentHash, within } from './compare.ts';
 import { createAll } from './create.ts';
 import type { Refusal } from './definition.ts';
-import { isNotFound } from './errors.ts';
+import { isNotFound, KubeError } from './errors.ts';
 import type { Refusals } from './refusals.ts';
-import { keyOf, type KubeObject } from './object.ts';
+import { keyOf, refOf, type KubeObject, type ObjectRef } from './object.ts';
 import type { StatusPace } from './status-pace.ts';
 
 export interface Shell {
@@ -21,11 +21,19 @@ export interface Shell {
   publish(owner: KubeObject, event: PlannedEvent): void;
 }
 
+/** What another try may cure. */
+export interface Failure {
+  ref: ObjectRef;
+  error: KubeError;
+}
+
 /** What became of the objects of a plan. */
 export interface Outcome {
   refusals: Refusal[];
   /** Milliseconds until it is worth a look again, because something is in the way; undefined where nothing is. */
   waitMs: number | undefined;
+  /** The first one. */
+  failure: Failure | undefined;
 }
 
 /** An object that has to go first is looked at again this often; its deletion is usually noticed sooner. */
@@ -35,8 +43,7 @@ const removals = 32;
 
 /**
  * Makes the objects of a plan true: applies what is not up to date, in order, then creates, then removes. Where a name is taken,
- * nothing is applied at all; where something could not be applied, nothing is created that may need it.
- * @throws KubeError for everything that another try may cure
+ * nothing is applied at all; where something could not be applied, nothing is created that may need it. What has to go goes all the same.
  */
 export async function executeObjects(
   plan: { apply: readonly KubeObject[]; create?: readonly KubeObject[]; remove: readonly Removal[] },
@@ -65,25 +72,33 @@ export async function executeObjects(
     if (verdict.kind === 'refused') refuse(name, hash, verdict.refusal, standing);
   }
   let inTheWay = found.some(({ verdict }) => verdict.kind === 'wait');
+  let failure: Failure | undefined;
+  const fail = (ref: ObjectRef, error: unknown): void => {
+    if (!(error instanceof KubeError)) throw error;
+    failure ??= { ref, error };
+  };
+  for (const { desired, verdict } of found) if (verdict.kind === 'failed') fail(refOf(desired), verdict.error);
   if (![...blocked.values()].some(({ reason }) => reason === 'NameConflict')) {
     for (const { desired, name, hash, verdict } of found) {
-      if (verdict.kind !== 'apply') continue;
+      if (verdict.kind !== 'apply' || failure !== undefined) continue;
       try {
         shell.assume(await client.apply(verdict.object, { signal }), verdict.observed);
       } catch (error) {
-        if (!isRefusal(error)) throw error;
-        refuse(name, hash, refused(desired, error.reason, error.message), false);
+        const refusal = refusalOf(desired, error);
+        if (refusal === undefined) fail(refOf(desired), error);
+        else refuse(name, hash, refusal, false);
       }
     }
-    if (blocked.size === 0 && !inTheWay) {
+    if (blocked.size === 0 && !inTheWay && failure === undefined) {
       const created = await createAll(plan.create ?? [], owner, known, shell, signal);
       for (const [name, refusal] of created.refusals) blocked.set(name, refusal);
-      inTheWay = created.inTheWay;
+      ({ inTheWay, failure } = created);
     }
-    await removeAll(plan.remove, known, shell, signal);
+    await removeAll(plan.remove, known, shell, fail, signal);
   }
   refusals.keepOnly(key, new Set(blocked.keys()));
-  return { refusals: [...blocked.values()], waitMs: refusals.retryInMs(key) ?? (inTheWay ? inTheWayMs : undefined) };
+  const waitMs = refusals.retryInMs(key) ?? (inTheWay ? inTheWayMs : undefined);
+  return { refusals: [...blocked.values()], waitMs, failure };
 }
 
 interface Judged {
@@ -100,6 +115,7 @@ async function removeAll(
   all: readonly Removal[],
   known: ReadonlyMap<string, KubeObject>,
   shell: Shell,
+  fail: (ref: ObjectRef, error: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
   await forEachBounded(all, removals, async ({ gracePeriodSeconds, ...ref }) => {
@@ -109,12 +125,16 @@ async function removeAll(
     if (child === undefined || uid === undefined || (ref.uid !== undefined && ref.uid !== uid)) return;
     const leaving = child.metadata.deletionTimestamp !== undefined;
     if (leaving && gracePeriodSeconds !== 0) return;
-    const kept = await shell.client.remove(
-      { ...ref, uid },
-      { signal, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }) },
-    );
-    if (kept === undefined) shell.assumeGone(child);
-    else shell.assume(kept, child);
+    try {
+      const kept = await shell.client.remove(
+        { ...ref, uid },
+        { signal, ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }) },
+      );
+      if (kept === undefined) shell.assumeGone(child);
+      else shell.assume(kept, child);
+    } catch (error) {
+      fail(ref, error);
+    }
   });
 }
 

@@ -14,6 +14,7 @@ interface RawStatus {
 }
 
 const reasons: Record<number, string> = {
+  400: 'BadRequest',
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'NotFound',

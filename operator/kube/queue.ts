@@ -85,6 +85,11 @@ export class WorkQueue {
     );
   }
 
+  /** How often the key failed in a row. */
+  failures(key: Key): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
   /** The key went well: its next failure is its first. */
   forget(key: Key): void {
     this.#failures.delete(key);

@@ -111,7 +111,7 @@ describe('what is created', () => {
       for (const made of many(2).slice(1)) cluster.add(made);
       return unreachable();
     };
-    await expect(run(many(2))).rejects.toBeInstanceOf(KubeError);
+    expect((await run(many(2))).failure).toMatchObject({ ref: { name: 'p1' }, error: { reason: 'Unreachable' } });
     expect(await run(many(2))).toEqual({ refusals: [], waitMs: undefined });
     expect((await client.list(configMapKind, {})).items).toHaveLength(2);
   });
@@ -150,6 +150,32 @@ describe('what is created', () => {
   });
 });
 
+describe('an admission rule', () => {
+  test.each([
+    ['with no status of its own', 400, 'admission webhook "policy.test" denied the request: no such label'],
+    ['as forbidden', 403, 'admission webhook "policy.test" denied the request: no such label'],
+    ['of the API server’s own', 422, "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no such label"],
+  ])('that says no is asked by one object alone, and again after a while: %s', async (_how, status, message) => {
+    const { control, many, run } = executing();
+    let sent = 0;
+    control.fault = () => (++sent > 0 ? new KubeError(status, 'SomeReason', message) : undefined);
+    const { failure, refusals, waitMs } = await run(many(500));
+    expect([failure, sent, waitMs]).toEqual([undefined, 1, 5_000]);
+    expect(refusals).toMatchObject([{ ref: { name: 'p0' }, reason: 'Denied', message }]);
+  });
+
+  test('that cannot be asked ends the tries that have not begun, but holds up nothing that has to go', async () => {
+    const { cluster, control, many, owner, run, writes } = executing();
+    const old = cluster.add(childOf(owner, 'old'));
+    let sent = 0;
+    const down = new KubeError(500, 'InternalError', 'failed calling webhook "policy.test"');
+    control.fault = ({ verb }) => (verb === 'create' && ++sent > 0 ? down : undefined);
+    const { failure, refusals } = await run(many(500), { known: [old], remove: [refOf(old)] });
+    expect([failure?.ref.name, failure?.error, refusals, sent]).toEqual(['p0', down, [], 1]);
+    expect(writes()).toEqual(['remove ConfigMap/old']);
+  });
+});
+
 describe('a quota that is full', () => {
   test('is asked by one object alone, and again only after a while', async () => {
     const { clock, control, many, run } = executing();
@@ -184,7 +210,7 @@ describe('a quota that is full', () => {
     control.fault = ({ ref }) => (ref.name === 'p1' && left-- > 0 ? conflict() : undefined);
     expect(await run(many(3))).toEqual({ refusals: [], waitMs: undefined });
     control.fault = ({ ref }) => (ref.name === 'p3' ? conflict() : undefined);
-    await expect(run(many(4))).rejects.toMatchObject({ status: 409 });
+    expect((await run(many(4))).failure).toMatchObject({ ref: { name: 'p3' }, error: { status: 409 } });
   });
 });
 

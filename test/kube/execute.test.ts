@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { KubeError } from '../../operator/kube/errors.ts';
+import type { KubeClient } from '../../operator/kube/client.ts';
 import { executeObjects, type Outcome } from '../../operator/kube/execute.ts';
 import { refOf, type KubeObject, type ObjectRef } from '../../operator/kube/object.ts';
 import { Refusals } from '../../operator/kube/refusals.ts';
@@ -18,9 +18,10 @@ import {
 const signal = new AbortController().signal;
 
 /** An owner in a cluster; its children are what the cluster holds unless given. */
-function executing() {
+function executing(reads: Partial<KubeClient> = {}) {
   const parts = setting();
-  const { clock, cluster, client } = parts;
+  const { clock, cluster } = parts;
+  const client = { ...parts.client, ...reads };
   const owner = cluster.add(ownerNamed('x'));
   const shell = {
     client,
@@ -99,7 +100,8 @@ describe('what is applied', () => {
     const known = [read('one')];
     cluster.delete(refOf(read('one')));
     cluster.add({ ...childOf(owner, 'one'), metadata: { name: 'one', namespace: 'n' } });
-    await expect(run([childOf(owner, 'one', { a: '2' })], [], known)).rejects.toMatchObject({ status: 409 });
+    const { failure } = await run([childOf(owner, 'one', { a: '2' })], [], known);
+    expect(failure).toMatchObject({ ref: { name: 'one' }, error: { status: 409 } });
     expect(read('one').data).toEqual({ a: '1' });
   });
 
@@ -124,11 +126,21 @@ describe('what is applied', () => {
     expect(writes()).toEqual([]);
   });
 
-  test('stops at a failure that another try may cure', async () => {
-    const { control, owner, run, writes } = executing();
+  test('stops at a failure that another try may cure; what has to go goes all the same', async () => {
+    const { cluster, control, owner, run, writes } = executing();
+    const old = cluster.add(childOf(owner, 'old'));
     control.fault = ({ ref }) => (ref.name === 'one' ? unreachable() : undefined);
-    await expect(run([childOf(owner, 'one'), childOf(owner, 'two')])).rejects.toBeInstanceOf(KubeError);
-    expect(writes()).toEqual([]);
+    const { failure } = await run([childOf(owner, 'one'), childOf(owner, 'two')], [refOf(old)]);
+    expect(failure).toMatchObject({ ref: { name: 'one' }, error: { reason: 'Unreachable' } });
+    expect(writes()).toEqual(['remove ConfigMap/old']);
+  });
+
+  test('is left alone where what is there cannot be read', async () => {
+    const { cluster, owner, run, writes } = executing({ get: () => Promise.reject(unreachable()) });
+    const old = cluster.add(childOf(owner, 'old'));
+    const { failure } = await run([childOf(owner, 'one')], [refOf(old)]);
+    expect(failure).toMatchObject({ ref: { name: 'one' }, error: { reason: 'Unreachable' } });
+    expect(writes()).toEqual(['remove ConfigMap/old']);
   });
 });
 

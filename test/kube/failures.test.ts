@@ -4,19 +4,31 @@ import { child, controlling, owner, planFor } from './controlling.ts';
 import { childOf, configMapKind, forbidden, invalid, ownerNamed, unreachable, type Fault } from './setting.ts';
 import { settled } from './turns.ts';
 
+/** A fault of every write, or of every one with that verb, and how often it was met. */
+function failing(error: () => KubeError, verb?: string): { fault: Fault; tries: () => number } {
+  let met = 0;
+  const fault: Fault = (write) => {
+    if (verb !== undefined && write.verb !== verb) return undefined;
+    if (write.verb === 'apply') met += 1;
+    return error();
+  };
+  return { fault, tries: () => met };
+}
+
 describe('a failure', () => {
   test('that another try may cure is tried again with backoff, and is no bug', async () => {
-    const { clock, cluster, control, looks, metric, user } = await controlling({ fault: () => unreachable() });
+    const { fault, tries } = failing(() => unreachable());
+    const { clock, cluster, control, metric, user } = await controlling({ fault });
     await user.apply(ownerNamed('x'));
     await settled();
     for (const waitMs of [1_000, 2_000, 4_000]) {
-      const before = looks.length;
+      const before = tries();
       clock.advance(waitMs - 1);
       await settled();
-      expect(looks).toHaveLength(before);
+      expect(tries()).toBe(before);
       clock.advance(1);
       await settled();
-      expect(looks).toHaveLength(before + 1);
+      expect(tries()).toBe(before + 1);
     }
     control.fault = () => undefined;
     clock.advance(8_000);
@@ -27,32 +39,82 @@ describe('a failure', () => {
   });
 
   test('after things went well is the first one again', async () => {
-    const { clock, cluster, control, looks, user } = await controlling({ fault: () => unreachable() });
+    const { fault, tries } = failing(() => unreachable());
+    const { clock, cluster, control, user } = await controlling({ fault });
     await user.apply(ownerNamed('x'));
     await settled();
     control.fault = () => undefined;
     clock.advance(1_000);
     await settled();
-    control.fault = () => unreachable();
+    control.fault = fault;
     cluster.delete(child);
     await settled();
-    const before = looks.length;
+    const before = tries();
     clock.advance(1_000);
     await settled();
-    expect(looks).toHaveLength(before + 1);
+    expect(tries()).toBe(before + 1);
   });
 
   test('with Retry-After is not tried before that', async () => {
-    const fault = (): KubeError => new KubeError(429, 'TooManyRequests', 'later', { retryAfterMs: 60_000 });
-    const { clock, looks, user } = await controlling({ fault });
+    const { fault, tries } = failing(
+      () => new KubeError(429, 'TooManyRequests', 'later', { retryAfterMs: 60_000 }),
+      'apply',
+    );
+    const { clock, user } = await controlling({ fault });
     await user.apply(ownerNamed('x'));
     await settled();
     clock.advance(59_999);
     await settled();
-    expect(looks).toHaveLength(1);
+    expect(tries()).toBe(1);
     clock.advance(1);
     await settled();
-    expect(looks).toHaveLength(2);
+    expect(tries()).toBe(2);
+  });
+
+  test('to write an object keeps nothing from the status, and is told in it when it fails again', async () => {
+    const down = (): KubeError => new KubeError(500, 'InternalError', 'failed calling webhook "policy.test"');
+    const { fault, tries } = failing(down, 'apply');
+    const { clock, cluster, control, metric, published, user } = await controlling({ fault });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    expect([tries(), cluster.get(owner).status]).toEqual([1, { phase: 'Made' }]);
+    for (let seconds = 0; seconds < 5; seconds++) {
+      clock.advance(1_000);
+      await settled();
+    }
+    expect(cluster.get(owner).status).toEqual({ phase: 'WriteFailed' });
+    control.fault = () => undefined;
+    clock.advance(10_000);
+    await settled();
+    expect(cluster.get(owner).status).toEqual({ phase: 'Made' });
+    expect(published).toEqual(['Made', 'WriteFailed', 'Made']);
+    expect(await metric('modelyard_operator_bugs_total')).toBe(0);
+  });
+
+  test('because somebody was faster is nobody’s concern, however often', async () => {
+    const { fault, tries } = failing(() => new KubeError(409, 'Conflict', 'the object has been modified'), 'apply');
+    const { clock, cluster, user } = await controlling({ fault });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    for (let seconds = 0; seconds < 20; seconds++) {
+      clock.advance(1_000);
+      await settled();
+    }
+    expect(tries()).toBeGreaterThan(3);
+    expect(cluster.get(owner).status).toEqual({ phase: 'Made' });
+  });
+
+  test('holds up nothing that is due at a time', async () => {
+    const { fault, tries } = failing(() => unreachable(), 'apply');
+    const { clock, user } = await controlling({
+      fault,
+      render: (observed) => ({ ...planFor(observed), requeueAfterMs: 100 }),
+    });
+    await user.apply(ownerNamed('x'));
+    await settled();
+    clock.advance(100);
+    await settled();
+    expect(tries()).toBe(2);
   });
 
   test('by a bug is logged with its stack, counted, and tried again', async () => {

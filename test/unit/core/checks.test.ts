@@ -54,6 +54,13 @@ describe('refusals', () => {
       'QuotaExceeded',
       'exceeded quota: few',
     ],
+    ['Denied', 'admission webhook "p" denied the request: no', 'Forbidden', 'an admission rule refuses Service digits'],
+    [
+      'WriteFailed',
+      'failed calling webhook "p"',
+      'WriteFailed',
+      'Service digits could not be created, changed or deleted: failed calling webhook "p"; it is tried again',
+    ],
     ['Forbidden', 'User "x" cannot patch resource', 'Forbidden', 'does not let the operator write Service digits'],
     ['Invalid', 'spec.x: Invalid value', 'Invalid', 'correct the spec'],
     ['Conflict', 'try again', 'Conflict', 'try again'],

@@ -88,6 +88,20 @@ describe('a job', () => {
     ],
     ['without room in the quota is pending', [], { refusals: [quota] }, 'Pending', 'QuotaExceeded'],
     [
+      'whose pods a rule of the cluster refuses is pending',
+      [],
+      { refusals: [{ ...quota, reason: 'Denied', message: 'no such label' }] },
+      'Pending',
+      'PodRefused',
+    ],
+    [
+      'whose pods cannot be created is pending',
+      [],
+      { refusals: [{ ...quota, reason: 'WriteFailed', message: 'failed calling webhook' }] },
+      'Pending',
+      'WriteFailed',
+    ],
+    [
       'whose storage is away starts, and says so',
       [{ ...server, is: 'NotReady', report: fault('StorageUnavailable') }, worker],
       {},
