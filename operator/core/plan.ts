@@ -32,6 +32,8 @@ export interface Plan<Status> {
   removeOwner?: boolean;
   /** Full intent of `.status`. */
   status: Status;
+  /** The status is written at once, however short ago the last one was: for what happens once, such as an end. */
+  urgent?: boolean;
   /** Sent only after the status write succeeded. */
   events: PlannedEvent[];
   /** The only way to ask for time to pass. */

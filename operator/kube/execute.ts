@@ -140,12 +140,12 @@ async function removeAll(
 
 /**
  * Writes a status where it differs from the observed one, and only then publishes the events. Writes to one object are at least 5 s
- * apart; one that comes too early is left to the look that the answer asks for, events and all.
+ * apart, but for urgent ones; one that comes too early is left to the look that the answer asks for, events and all.
  *
  * @returns milliseconds until a status that was held back may be written, or undefined
  */
 export async function executeStatus(
-  plan: { status: unknown; events: readonly PlannedEvent[] },
+  plan: { status: unknown; urgent?: boolean; events: readonly PlannedEvent[] },
   owner: KubeObject,
   shell: Shell,
   signal: AbortSignal,
@@ -156,7 +156,7 @@ export async function executeStatus(
   const same =
     within(plan.status, owner.status) && (within(owner.status, plan.status) || shell.pace.lastHash(key, uid) === hash);
   if (same) return undefined;
-  const heldMs = shell.pace.heldMs(key, uid);
+  const heldMs = plan.urgent === true ? 0 : shell.pace.heldMs(key, uid);
   if (heldMs > 0) return heldMs;
   const { apiVersion, kind } = owner;
   const { name, namespace } = owner.metadata;

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Key } from './object.ts';
 
-/** At most one status write to an object in this time. */
+/** At most one status write to an object in this time, where it is not urgent. */
 const statusIntervalMs = 5_000;
 
 /** When the status of each object was last written, and what. */

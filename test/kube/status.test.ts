@@ -24,8 +24,8 @@ function writing() {
     publish: (_owner: unknown, { reason }: PlannedEvent) => published.push(reason),
   };
   const read = () => cluster.get({ ...ref, uid: '' });
-  const write = (status: object, events: PlannedEvent[] = [], owner = read()) =>
-    executeStatus({ status, events }, owner, shell, signal);
+  const write = (status: object, events: PlannedEvent[] = [], owner = read(), urgent = false) =>
+    executeStatus({ status, events, urgent }, owner, shell, signal);
   return { ...parts, published, read, ref, write };
 }
 
@@ -49,6 +49,15 @@ describe('a status', () => {
     clock.advance(1);
     expect(await write({ phase: 'c' })).toBeUndefined();
     expect(read().status).toEqual({ phase: 'c' });
+  });
+
+  test('that is urgent is written at once, and those after it wait for it', async () => {
+    const { clock, read, write } = writing();
+    await write({ phase: 'a' });
+    clock.advance(1_000);
+    expect(await write({ phase: 'b' }, [], read(), true)).toBeUndefined();
+    expect(read().status).toEqual({ phase: 'b' });
+    expect(await write({ phase: 'c' })).toBe(5_000);
   });
 
   test('of a new incarnation is not held back by that of the earlier one', async () => {

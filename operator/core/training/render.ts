@@ -42,7 +42,7 @@ export const render: Render<TrainingObserved, TrainingInputs, TrainingJobStatus>
   // What an operator before this one heard of server 0 stands until this one has asked.
   const stands = state.unheard && !state.suspended && ending === undefined && status?.phase !== undefined;
   const told = stands ? { status, events: [] } : statusOf(observed, state, verdict, inputs);
-  if (ending !== undefined) return { apply: [], remove: [], ...told, requeueAfterMs: nextLookMs };
+  if (ending !== undefined) return { apply: [], remove: [], ...told, urgent: true, requeueAfterMs: nextLookMs };
 
   const pods = podPlan(state, spec, inputs.now);
   const againMs = Math.min(pods.againMs, stands ? untilHeardMs : Infinity);
