@@ -229,11 +229,33 @@ export const crds: readonly Crd[] = [
           "resources": {
            "type": "object",
            "description": "Compute resources of the runtime container, as in any container.",
+           "x-kubernetes-validations": [
+            {
+             "rule": "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+             "message": "a request must not be above the limit of the same resource; lower the request or raise the limit",
+             "fieldPath": ".requests"
+            },
+            {
+             "rule": "!has(self.requests) || self.requests.all(k, !(k.contains('/') || k.startsWith('hugepages-')) || (has(self.limits) && k in self.limits && quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) >= 0))",
+             "message": "extended resources and huge pages are asked for in limits; leave them out of requests, or name the same amount in both",
+             "fieldPath": ".requests"
+            }
+           ],
            "properties": {
             "requests": {
              "type": "object",
              "description": "What the scheduler sets aside.",
              "maxProperties": 32,
+             "x-kubernetes-validations": [
+              {
+               "rule": "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^hugepages-[1-9][0-9]*[KMG]i$') || (!k.startsWith('requests.') && k.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$')))",
+               "message": "must name resources of containers: cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or extended resources such as nvidia.com/gpu"
+              },
+              {
+               "rule": "self.all(k, !k.contains('/') || string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+               "message": "extended resources, those with a / in their name, come whole; write a whole number of them, such as 1 or 2k"
+              }
+             ],
              "additionalProperties": {
               "anyOf": [
                {
@@ -246,13 +268,24 @@ export const crds: readonly Crd[] = [
               "x-kubernetes-int-or-string": true,
               "description": "A quantity such as 2, 500m or 1.5Gi.",
               "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
-              "maxLength": 24
+              "maxLength": 24,
+              "minimum": 0
              }
             },
             "limits": {
              "type": "object",
              "description": "What the container may use at most.",
              "maxProperties": 32,
+             "x-kubernetes-validations": [
+              {
+               "rule": "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^hugepages-[1-9][0-9]*[KMG]i$') || (!k.startsWith('requests.') && k.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$')))",
+               "message": "must name resources of containers: cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or extended resources such as nvidia.com/gpu"
+              },
+              {
+               "rule": "self.all(k, !k.contains('/') || string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+               "message": "extended resources, those with a / in their name, come whole; write a whole number of them, such as 1 or 2k"
+              }
+             ],
              "additionalProperties": {
               "anyOf": [
                {
@@ -265,7 +298,8 @@ export const crds: readonly Crd[] = [
               "x-kubernetes-int-or-string": true,
               "description": "A quantity such as 2, 500m or 1.5Gi.",
               "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
-              "maxLength": 24
+              "maxLength": 24,
+              "minimum": 0
              }
             }
            }
@@ -365,6 +399,12 @@ export const crds: readonly Crd[] = [
                "type": "object",
                "description": "Labels to add; those of Modelyard cannot be replaced.",
                "maxProperties": 64,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, size(k) <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                 "message": "every key must be a name such as team or example.com/team"
+                }
+               ],
                "additionalProperties": {
                 "type": "string",
                 "maxLength": 63,
@@ -375,6 +415,12 @@ export const crds: readonly Crd[] = [
                "type": "object",
                "description": "Annotations to add.",
                "maxProperties": 64,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, size(k) <= 253 && k.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\\\\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                 "message": "every key must be a name such as team or example.com/team"
+                }
+               ],
                "additionalProperties": {
                 "type": "string",
                 "maxLength": 4096
@@ -386,6 +432,12 @@ export const crds: readonly Crd[] = [
              "type": "object",
              "description": "Labels a node must carry.",
              "maxProperties": 64,
+             "x-kubernetes-validations": [
+              {
+               "rule": "self.all(k, size(k) <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+               "message": "every key must be a name such as team or example.com/team"
+              }
+             ],
              "additionalProperties": {
               "type": "string",
               "maxLength": 63,
@@ -398,10 +450,28 @@ export const crds: readonly Crd[] = [
              "maxItems": 32,
              "items": {
               "type": "object",
+              "x-kubernetes-validations": [
+               {
+                "rule": "!has(self.value) || self.value == '' || !has(self.operator) || self.operator != 'Exists'",
+                "message": "a value goes with the operator Equal; leave it out beside Exists",
+                "fieldPath": ".value"
+               },
+               {
+                "rule": "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+                "message": "name a key, or set the operator to Exists to tolerate every taint"
+               },
+               {
+                "rule": "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "message": "tolerationSeconds go with the effect NoExecute; set it, or leave the seconds out",
+                "fieldPath": ".tolerationSeconds"
+               }
+              ],
               "properties": {
                "key": {
                 "type": "string",
-                "maxLength": 316
+                "maxLength": 253,
+                "pattern": "^(([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$",
+                "description": "A name such as example.com/team; absent with Exists, every taint is meant."
                },
                "operator": {
                 "type": "string",
@@ -412,7 +482,8 @@ export const crds: readonly Crd[] = [
                },
                "value": {
                 "type": "string",
-                "maxLength": 63
+                "maxLength": 63,
+                "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
                },
                "effect": {
                 "type": "string",
@@ -1250,11 +1321,13 @@ export const crds: readonly Crd[] = [
             "priorityClassName": {
              "type": "string",
              "maxLength": 253,
+             "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
              "description": "The pods' priority class."
             },
             "runtimeClassName": {
              "type": "string",
              "maxLength": 253,
+             "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
              "description": "The container runtime to use, such as nvidia."
             },
             "schedulerName": {
@@ -1837,6 +1910,11 @@ export const crds: readonly Crd[] = [
               {
                "rule": "[has(self.uri), has(self.mlp), has(self.cnn)].filter(x, x).size() == 1",
                "message": "set exactly one of spec.train.model.uri, mlp and cnn"
+              },
+              {
+               "rule": "!has(self.storage) || has(self.uri)",
+               "message": "spec.train.model.storage belongs to spec.train.model.uri; leave it out beside mlp and cnn",
+               "fieldPath": ".storage"
               }
              ],
              "properties": {
@@ -2050,6 +2128,26 @@ export const crds: readonly Crd[] = [
               {
                "rule": "self.validationSplit + self.testSplit < 1.0",
                "message": "validationSplit and testSplit must leave samples to train on; together they must be below 1"
+              },
+              {
+               "rule": "!has(self.image) || !has(self.features)",
+               "message": "spec.train.data.features and spec.train.data.image exclude each other; leave one of them out",
+               "fieldPath": ".features"
+              },
+              {
+               "rule": "!has(self.image) || !has(self.shape)",
+               "message": "beside spec.train.data.image, whose height, width and channels give the shape, leave spec.train.data.shape out",
+               "fieldPath": ".shape"
+              },
+              {
+               "rule": "!has(self.image) || self.image.column != self.label",
+               "message": "spec.train.data.image.column must be another column than spec.train.data.label",
+               "fieldPath": ".image.column"
+              },
+              {
+               "rule": "!has(self.features) || !(self.label in self.features)",
+               "message": "spec.train.data.features must not hold the column of spec.train.data.label; leave it out",
+               "fieldPath": ".features"
               }
              ],
              "properties": {
@@ -2707,11 +2805,33 @@ export const crds: readonly Crd[] = [
             "resources": {
              "type": "object",
              "description": "Compute resources of each, as in any container.",
+             "x-kubernetes-validations": [
+              {
+               "rule": "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+               "message": "a request must not be above the limit of the same resource; lower the request or raise the limit",
+               "fieldPath": ".requests"
+              },
+              {
+               "rule": "!has(self.requests) || self.requests.all(k, !(k.contains('/') || k.startsWith('hugepages-')) || (has(self.limits) && k in self.limits && quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) >= 0))",
+               "message": "extended resources and huge pages are asked for in limits; leave them out of requests, or name the same amount in both",
+               "fieldPath": ".requests"
+              }
+             ],
              "properties": {
               "requests": {
                "type": "object",
                "description": "What the scheduler sets aside.",
                "maxProperties": 32,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^hugepages-[1-9][0-9]*[KMG]i$') || (!k.startsWith('requests.') && k.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$')))",
+                 "message": "must name resources of containers: cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or extended resources such as nvidia.com/gpu"
+                },
+                {
+                 "rule": "self.all(k, !k.contains('/') || string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+                 "message": "extended resources, those with a / in their name, come whole; write a whole number of them, such as 1 or 2k"
+                }
+               ],
                "additionalProperties": {
                 "anyOf": [
                  {
@@ -2724,13 +2844,24 @@ export const crds: readonly Crd[] = [
                 "x-kubernetes-int-or-string": true,
                 "description": "A quantity such as 2, 500m or 1.5Gi.",
                 "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
-                "maxLength": 24
+                "maxLength": 24,
+                "minimum": 0
                }
               },
               "limits": {
                "type": "object",
                "description": "What the container may use at most.",
                "maxProperties": 32,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^hugepages-[1-9][0-9]*[KMG]i$') || (!k.startsWith('requests.') && k.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$')))",
+                 "message": "must name resources of containers: cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or extended resources such as nvidia.com/gpu"
+                },
+                {
+                 "rule": "self.all(k, !k.contains('/') || string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+                 "message": "extended resources, those with a / in their name, come whole; write a whole number of them, such as 1 or 2k"
+                }
+               ],
                "additionalProperties": {
                 "anyOf": [
                  {
@@ -2743,7 +2874,8 @@ export const crds: readonly Crd[] = [
                 "x-kubernetes-int-or-string": true,
                 "description": "A quantity such as 2, 500m or 1.5Gi.",
                 "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
-                "maxLength": 24
+                "maxLength": 24,
+                "minimum": 0
                }
               }
              }
@@ -2760,6 +2892,12 @@ export const crds: readonly Crd[] = [
                  "type": "object",
                  "description": "Labels to add; those of Modelyard cannot be replaced.",
                  "maxProperties": 64,
+                 "x-kubernetes-validations": [
+                  {
+                   "rule": "self.all(k, size(k) <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                   "message": "every key must be a name such as team or example.com/team"
+                  }
+                 ],
                  "additionalProperties": {
                   "type": "string",
                   "maxLength": 63,
@@ -2770,6 +2908,12 @@ export const crds: readonly Crd[] = [
                  "type": "object",
                  "description": "Annotations to add.",
                  "maxProperties": 64,
+                 "x-kubernetes-validations": [
+                  {
+                   "rule": "self.all(k, size(k) <= 253 && k.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\\\\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                   "message": "every key must be a name such as team or example.com/team"
+                  }
+                 ],
                  "additionalProperties": {
                   "type": "string",
                   "maxLength": 4096
@@ -2781,6 +2925,12 @@ export const crds: readonly Crd[] = [
                "type": "object",
                "description": "Labels a node must carry.",
                "maxProperties": 64,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, size(k) <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                 "message": "every key must be a name such as team or example.com/team"
+                }
+               ],
                "additionalProperties": {
                 "type": "string",
                 "maxLength": 63,
@@ -2793,10 +2943,28 @@ export const crds: readonly Crd[] = [
                "maxItems": 32,
                "items": {
                 "type": "object",
+                "x-kubernetes-validations": [
+                 {
+                  "rule": "!has(self.value) || self.value == '' || !has(self.operator) || self.operator != 'Exists'",
+                  "message": "a value goes with the operator Equal; leave it out beside Exists",
+                  "fieldPath": ".value"
+                 },
+                 {
+                  "rule": "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+                  "message": "name a key, or set the operator to Exists to tolerate every taint"
+                 },
+                 {
+                  "rule": "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                  "message": "tolerationSeconds go with the effect NoExecute; set it, or leave the seconds out",
+                  "fieldPath": ".tolerationSeconds"
+                 }
+                ],
                 "properties": {
                  "key": {
                   "type": "string",
-                  "maxLength": 316
+                  "maxLength": 253,
+                  "pattern": "^(([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$",
+                  "description": "A name such as example.com/team; absent with Exists, every taint is meant."
                  },
                  "operator": {
                   "type": "string",
@@ -2807,7 +2975,8 @@ export const crds: readonly Crd[] = [
                  },
                  "value": {
                   "type": "string",
-                  "maxLength": 63
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
                  },
                  "effect": {
                   "type": "string",
@@ -2827,11 +2996,13 @@ export const crds: readonly Crd[] = [
               "priorityClassName": {
                "type": "string",
                "maxLength": 253,
+               "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
                "description": "The pods' priority class."
               },
               "runtimeClassName": {
                "type": "string",
                "maxLength": 253,
+               "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
                "description": "The container runtime to use, such as nvidia."
               },
               "schedulerName": {
@@ -2956,11 +3127,33 @@ export const crds: readonly Crd[] = [
             "resources": {
              "type": "object",
              "description": "Compute resources of each, as in any container.",
+             "x-kubernetes-validations": [
+              {
+               "rule": "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+               "message": "a request must not be above the limit of the same resource; lower the request or raise the limit",
+               "fieldPath": ".requests"
+              },
+              {
+               "rule": "!has(self.requests) || self.requests.all(k, !(k.contains('/') || k.startsWith('hugepages-')) || (has(self.limits) && k in self.limits && quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) >= 0))",
+               "message": "extended resources and huge pages are asked for in limits; leave them out of requests, or name the same amount in both",
+               "fieldPath": ".requests"
+              }
+             ],
              "properties": {
               "requests": {
                "type": "object",
                "description": "What the scheduler sets aside.",
                "maxProperties": 32,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^hugepages-[1-9][0-9]*[KMG]i$') || (!k.startsWith('requests.') && k.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$')))",
+                 "message": "must name resources of containers: cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or extended resources such as nvidia.com/gpu"
+                },
+                {
+                 "rule": "self.all(k, !k.contains('/') || string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+                 "message": "extended resources, those with a / in their name, come whole; write a whole number of them, such as 1 or 2k"
+                }
+               ],
                "additionalProperties": {
                 "anyOf": [
                  {
@@ -2973,13 +3166,24 @@ export const crds: readonly Crd[] = [
                 "x-kubernetes-int-or-string": true,
                 "description": "A quantity such as 2, 500m or 1.5Gi.",
                 "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
-                "maxLength": 24
+                "maxLength": 24,
+                "minimum": 0
                }
               },
               "limits": {
                "type": "object",
                "description": "What the container may use at most.",
                "maxProperties": 32,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, k in ['cpu', 'memory', 'ephemeral-storage'] || k.matches('^hugepages-[1-9][0-9]*[KMG]i$') || (!k.startsWith('requests.') && k.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$')))",
+                 "message": "must name resources of containers: cpu, memory, ephemeral-storage, huge pages such as hugepages-2Mi, or extended resources such as nvidia.com/gpu"
+                },
+                {
+                 "rule": "self.all(k, !k.contains('/') || string(self[k]).matches('^[0-9]+([kMGTPE]|[KMGTPE]i)?$'))",
+                 "message": "extended resources, those with a / in their name, come whole; write a whole number of them, such as 1 or 2k"
+                }
+               ],
                "additionalProperties": {
                 "anyOf": [
                  {
@@ -2992,7 +3196,8 @@ export const crds: readonly Crd[] = [
                 "x-kubernetes-int-or-string": true,
                 "description": "A quantity such as 2, 500m or 1.5Gi.",
                 "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
-                "maxLength": 24
+                "maxLength": 24,
+                "minimum": 0
                }
               }
              }
@@ -3009,6 +3214,12 @@ export const crds: readonly Crd[] = [
                  "type": "object",
                  "description": "Labels to add; those of Modelyard cannot be replaced.",
                  "maxProperties": 64,
+                 "x-kubernetes-validations": [
+                  {
+                   "rule": "self.all(k, size(k) <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                   "message": "every key must be a name such as team or example.com/team"
+                  }
+                 ],
                  "additionalProperties": {
                   "type": "string",
                   "maxLength": 63,
@@ -3019,6 +3230,12 @@ export const crds: readonly Crd[] = [
                  "type": "object",
                  "description": "Annotations to add.",
                  "maxProperties": 64,
+                 "x-kubernetes-validations": [
+                  {
+                   "rule": "self.all(k, size(k) <= 253 && k.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?(\\\\.[A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                   "message": "every key must be a name such as team or example.com/team"
+                  }
+                 ],
                  "additionalProperties": {
                   "type": "string",
                   "maxLength": 4096
@@ -3030,6 +3247,12 @@ export const crds: readonly Crd[] = [
                "type": "object",
                "description": "Labels a node must carry.",
                "maxProperties": 64,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.all(k, size(k) <= 253 && k.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$'))",
+                 "message": "every key must be a name such as team or example.com/team"
+                }
+               ],
                "additionalProperties": {
                 "type": "string",
                 "maxLength": 63,
@@ -3042,10 +3265,28 @@ export const crds: readonly Crd[] = [
                "maxItems": 32,
                "items": {
                 "type": "object",
+                "x-kubernetes-validations": [
+                 {
+                  "rule": "!has(self.value) || self.value == '' || !has(self.operator) || self.operator != 'Exists'",
+                  "message": "a value goes with the operator Equal; leave it out beside Exists",
+                  "fieldPath": ".value"
+                 },
+                 {
+                  "rule": "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+                  "message": "name a key, or set the operator to Exists to tolerate every taint"
+                 },
+                 {
+                  "rule": "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                  "message": "tolerationSeconds go with the effect NoExecute; set it, or leave the seconds out",
+                  "fieldPath": ".tolerationSeconds"
+                 }
+                ],
                 "properties": {
                  "key": {
                   "type": "string",
-                  "maxLength": 316
+                  "maxLength": 253,
+                  "pattern": "^(([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?$",
+                  "description": "A name such as example.com/team; absent with Exists, every taint is meant."
                  },
                  "operator": {
                   "type": "string",
@@ -3056,7 +3297,8 @@ export const crds: readonly Crd[] = [
                  },
                  "value": {
                   "type": "string",
-                  "maxLength": 63
+                  "maxLength": 63,
+                  "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
                  },
                  "effect": {
                   "type": "string",
@@ -3076,11 +3318,13 @@ export const crds: readonly Crd[] = [
               "priorityClassName": {
                "type": "string",
                "maxLength": 253,
+               "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$",
                "description": "The pods' priority class."
               },
               "runtimeClassName": {
                "type": "string",
                "maxLength": 253,
+               "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
                "description": "The container runtime to use, such as nvidia."
               },
               "schedulerName": {

@@ -184,6 +184,9 @@ export interface ModelDeploymentSpec {
      * Taints the pods tolerate.
      */
     tolerations?: {
+      /**
+       * A name such as example.com/team; absent with Exists, every taint is meant.
+       */
       key?: string;
       operator?: 'Exists' | 'Equal';
       value?: string;

@@ -482,6 +482,9 @@ export interface TrainingJobSpec {
        * Taints the pods tolerate. Of nodes that are not ready or unreachable they tolerate 30 s unless this says otherwise.
        */
       tolerations?: {
+        /**
+         * A name such as example.com/team; absent with Exists, every taint is meant.
+         */
         key?: string;
         operator?: 'Exists' | 'Equal';
         value?: string;
@@ -592,6 +595,9 @@ export interface TrainingJobSpec {
        * Taints the pods tolerate. Of nodes that are not ready or unreachable they tolerate 30 s unless this says otherwise.
        */
       tolerations?: {
+        /**
+         * A name such as example.com/team; absent with Exists, every taint is meant.
+         */
         key?: string;
         operator?: 'Exists' | 'Equal';
         value?: string;

@@ -1,4 +1,4 @@
-import { canonicalQuantity } from './quantity.ts';
+import { canonicalQuantity } from '../api/quantity.ts';
 
 /** Maps that an API server drops where they are empty. Other empty objects mean something, such as `emptyDir: {}`. */
 const droppedWhenEmpty: readonly string[] = ['matchLabels', 'nodeSelector', 'labels', 'annotations'];

@@ -1,8 +1,8 @@
 import { adminPaths, caConfigMapKey, credentialKeys, servingEnv } from '../../runtime/contract.ts';
 import type { ModelDeploymentSpec } from '../api/model-deployment.gen.ts';
+import { canonicalQuantity } from '../api/quantity.ts';
 import type { RuntimeInputs } from './inputs.ts';
 import { modelUri } from './model-uri.ts';
-import { canonicalQuantity } from './quantity.ts';
 
 /** Set aside where the spec names neither a request nor a limit, so that a pod is not the first to be evicted. */
 const defaultRequests: Readonly<Record<string, string>> = { cpu: '250m', memory: '512Mi' };

@@ -93,6 +93,59 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment(`{ ${uri}, serving: { timeout: 1h } }`),
   ],
   [
+    'spec.resources.requests: Invalid value: a request must not be above the limit',
+    deployment(`{ ${uri}, resources: { requests: { cpu: 1.001k }, limits: { cpu: 1000 } } }`),
+    deployment(
+      `{ ${uri}, resources: { requests: { cpu: '1', memory: 1Gi }, limits: { cpu: 1000m, memory: 1024Mi } } }`,
+    ),
+  ],
+  ...['nvidia.com/gpu: 1', 'hugepages-2Mi: 4Mi'].map((asked): [string, object, object] => [
+    'spec.resources.requests: Invalid value: extended resources and huge pages are asked for in limits',
+    deployment(`{ ${uri}, resources: { requests: { ${asked} } } }`),
+    deployment(`{ ${uri}, resources: { requests: { ${asked} }, limits: { ${asked} } } }`),
+  ]),
+  [
+    'spec.resources.requests: Invalid value: extended resources and huge pages are asked for in limits',
+    deployment(`{ ${uri}, resources: { requests: { nvidia.com/gpu: 1 }, limits: { nvidia.com/gpu: 2 } } }`),
+    deployment(`{ ${uri}, resources: { limits: { nvidia.com/gpu: 2 } } }`),
+  ],
+  ...["'0.5'", '500m', "'1.0'", '2000m'].map((amount): [string, object, object] => [
+    'spec.resources.limits: Invalid value: extended resources, those with a / in their name, come whole',
+    deployment(`{ ${uri}, resources: { limits: { nvidia.com/gpu: ${amount} } } }`),
+    deployment(`{ ${uri}, resources: { limits: { nvidia.com/gpu: '1', sgx.intel.com/epc: 512Ki, cpu: ${amount} } } }`),
+  ]),
+  ...['gpu', 'nvidia.com/', 'hugepages-two', 'a b/c', 'requests.a.com/b'].map((name): [string, object, object] => [
+    'spec.resources.limits: Invalid value: must name resources of containers: cpu, memory',
+    deployment(`{ ${uri}, resources: { limits: { ${name}: 1 } } }`),
+    deployment(`{ ${uri}, resources: { limits: { ephemeral-storage: 1, hugepages-1Gi: 1, a.b/C_d: 1 } } }`),
+  ]),
+  ...['metadata: { labels: { KEY: a } }', 'metadata: { annotations: { KEY: a } }', 'nodeSelector: { KEY: a }'].flatMap(
+    (part) => {
+      const field = part.startsWith('metadata') ? `metadata.${part.includes('labels') ? 'labels' : 'annotations'}` : '';
+      const at = (key: string) => deployment(`{ ${uri}, podTemplate: { ${part.replace('KEY', `'${key}'`)} } }`);
+      return ['bad key!', '', 'a/b/c', 'a..b/c', 'a'.repeat(64)].map((key): [string, object, object] => [
+        `spec.podTemplate.${field === '' ? 'nodeSelector' : field}: Invalid value: every key must be a name`,
+        at(key),
+        at('example.com/Team_1.a'),
+      ]);
+    },
+  ),
+  [
+    'spec.podTemplate.tolerations[0].value: Invalid value: a value goes with the operator Equal',
+    deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, operator: Exists, value: b }] } }`),
+    deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, value: b }, { key: a, operator: Exists }] } }`),
+  ],
+  [
+    'spec.podTemplate.tolerations[0]: Invalid value: name a key, or set the operator to Exists',
+    deployment(`{ ${uri}, podTemplate: { tolerations: [{ effect: NoExecute }] } }`),
+    deployment(`{ ${uri}, podTemplate: { tolerations: [{ operator: Exists, effect: NoExecute }] } }`),
+  ],
+  [
+    'spec.podTemplate.tolerations[0].tolerationSeconds: Invalid value: tolerationSeconds go with the effect NoExecute',
+    deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, tolerationSeconds: 5 }] } }`),
+    deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, effect: NoExecute, tolerationSeconds: 5 }] } }`),
+  ],
+  [
     'spec.podTemplate.volumeMounts: Invalid value: every name',
     deployment(`{ ${uri}, podTemplate: { volumeMounts: [{ name: a, mountPath: /a }] } }`),
     deployment(
@@ -175,6 +228,26 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     reading('validationSplit: 0.5, testSplit: 0.4'),
   ],
   [
+    'spec.train.data.features: Invalid value: spec.train.data.features and spec.train.data.image exclude each other',
+    reading('image: { column: a, height: 8, width: 8 }, features: [b]'),
+    reading('image: { column: a, height: 8, width: 8 }'),
+  ],
+  [
+    'spec.train.data.shape: Invalid value: beside spec.train.data.image',
+    reading('image: { column: a, height: 8, width: 8 }, shape: [3, 8, 8]'),
+    reading('features: [a], shape: [1]'),
+  ],
+  [
+    'spec.train.data.image.column: Invalid value: spec.train.data.image.column must be another column than spec.train.data.label',
+    reading('image: { column: digit, height: 8, width: 8 }'),
+    reading('image: { column: a, height: 8, width: 8 }'),
+  ],
+  [
+    'spec.train.data.features: Invalid value: spec.train.data.features must not hold the column of spec.train.data.label',
+    reading('features: [a, digit]'),
+    reading('features: [a, b]'),
+  ],
+  [
     'spec.train.data.uri: Invalid value: must name a PersistentVolumeClaim and a path in it, such as pvc://data/',
     training('', ', data: { uri: pvc:///digits.csv, label: digit }'),
     training('', ', data: { uri: pvc://d/digits.csv, label: digit }'),
@@ -199,6 +272,31 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     'spec.train.model: Invalid value: set exactly one of spec.train.model.uri, mlp and cnn',
     job(`train: { model: {}, data: { uri: pvc://d/x, label: l }, loss: CrossEntropy }, ${output}`),
     training(),
+  ],
+  [
+    'spec.train.model.storage: Invalid value: spec.train.model.storage belongs to spec.train.model.uri',
+    job(`train: { model: { mlp: { hidden: [8] }, storage: {} }, loss: CrossEntropy, ${data} }, ${output}`),
+    job(`train: { model: { uri: s3://a/b, storage: {} }, loss: CrossEntropy, ${data} }, ${output}`),
+  ],
+  [
+    'spec.workers.resources.requests: Invalid value: a request must not be above the limit',
+    training(', workers: { resources: { requests: { memory: 2Gi }, limits: { memory: 2G } } }'),
+    training(', workers: { resources: { requests: { memory: 2G }, limits: { memory: 2Gi } } }'),
+  ],
+  [
+    'spec.parameterServers.resources.limits: Invalid value: extended resources',
+    training(", parameterServers: { resources: { limits: { a.com/b: '0.5' } } }"),
+    training(', parameterServers: { resources: { limits: { a.com/b: 2 } } }'),
+  ],
+  [
+    'spec.workers.podTemplate.metadata.labels: Invalid value: every key must be a name',
+    training(", workers: { podTemplate: { metadata: { labels: { 'bad key!': a } } } }"),
+    training(', workers: { podTemplate: { metadata: { labels: { good-key: a } } } }'),
+  ],
+  [
+    'spec.workers.podTemplate.tolerations[0].value: Invalid value: a value goes with the operator Equal',
+    training(', workers: { podTemplate: { tolerations: [{ key: a, operator: Exists, value: b }] } }'),
+    training(', workers: { podTemplate: { tolerations: [{ key: a, operator: Equal, value: b }] } }'),
   ],
   [
     'spec.output.uri: Invalid value: must be a URI',
@@ -300,6 +398,26 @@ export const schemaCases: [spec: string, says: string][] = [
   [`{ ${uri}, serving: { timeout: 1 } }`, 'spec.serving.timeout: Invalid value: 1: must be of type string'],
   ['{ model: { uri: s3://a/b, task: Foo } }', 'spec.model.task: Unsupported value: "Foo": supported values: "Tensor"'],
   [`{ model: { uri: s3://${'a'.repeat(2_000)} } }`, 'spec.model.uri: Too long: may not be more than 1024 characters'],
+  [
+    `{ ${uri}, resources: { limits: { cpu: -1 } } }`,
+    'spec.resources.limits.cpu: Invalid value: -1: should be greater than or equal to 0',
+  ],
+  [
+    `{ ${uri}, podTemplate: { priorityClassName: High } }`,
+    'spec.podTemplate.priorityClassName: Invalid value: "High": should match',
+  ],
+  [
+    `{ ${uri}, podTemplate: { runtimeClassName: a_b } }`,
+    'spec.podTemplate.runtimeClassName: Invalid value: "a_b": should match',
+  ],
+  [
+    `{ ${uri}, podTemplate: { tolerations: [{ key: 'bad key!', operator: Exists }] } }`,
+    'spec.podTemplate.tolerations[0].key: Invalid value: "bad key!": should match',
+  ],
+  [
+    `{ ${uri}, podTemplate: { tolerations: [{ key: a, value: 'bad value!' }] } }`,
+    'spec.podTemplate.tolerations[0].value: Invalid value: "bad value!": should match',
+  ],
   [`{ ${uri}, resources: { limits: { cpu: x } } }`, 'spec.resources.limits.cpu: Invalid value: "x": should match'],
   [
     `{ ${uri}, podTemplate: { metadata: { labels: { a: 1 } } } }`,

@@ -12,7 +12,9 @@ import { stored } from '../../support/stored.ts';
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const digest = fc.constantFrom('a', 'b').map((letter) => `sha256:${letter.repeat(64)}`);
-const quantity = fc.constantFrom('1', '1500m', '0.5', '2Gi', '1024Mi', '1.5Gi');
+const request = fc.constantFrom('1', '1500m', '0.5', '1024Mi', '0.25Gi');
+/** Not below any request. */
+const limit = fc.constantFrom('1Gi', '2Gi', '1.5Gi', '1100000000');
 const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
 
 const spec = fc.record(
@@ -32,8 +34,8 @@ const spec = fc.record(
     ),
     resources: optional(
       fc.record({
-        requests: optional(fc.record({ cpu: quantity, memory: quantity })),
-        limits: optional(fc.record({ memory: quantity })),
+        requests: optional(fc.record({ cpu: request, memory: request })),
+        limits: optional(fc.record({ memory: limit })),
       }),
     ),
     serviceAccountName: optional(name),

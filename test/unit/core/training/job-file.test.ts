@@ -76,20 +76,17 @@ describe('the job file', () => {
       train: {
         model: { uri: 's3://models/start.onnx', storage: { endpoint: 'http://minio:9000', region: 'eu' } },
         trainable: { freeze: ['encoder.*'], head: { classes: 3 } },
-        data: {
-          uri: 'pvc://data/x',
-          label: 'y',
-          features: ['a'],
-          shape: [1],
-          image: { column: 'f', height: 2, width: 3 },
-        },
+        data: { uri: 'pvc://data/x', label: 'y', image: { column: 'f', height: 2, width: 3 } },
         loss: 'CrossEntropy',
         optimizer: { clipNorm: 1 },
         earlyStopping: {},
       },
       acceptance: { metric: 'loss', atMost: 1 },
     };
-    const cnn = trained({ model: { cnn: { channels: [4, 8], batchNormalization: true, dropout: 0.5 } } });
+    const cnn = trained({
+      model: { cnn: { channels: [4, 8], batchNormalization: true, dropout: 0.5 } },
+      data: { uri: 'pvc://data/x', label: 'y', features: ['a'], shape: [1] },
+    });
     try {
       for (const spec of [{}, full, cnn]) {
         writeFileSync(path, fileOf(spec));

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { canonicalQuantity } from '../../../operator/core/quantity.ts';
+import { canonicalQuantity } from '../../../operator/api/quantity.ts';
 
 /** Right-hand sides are what kube-apiserver 1.37 wrote back into a Deployment. */
 describe('quantities are written as an API server writes them back', () => {
