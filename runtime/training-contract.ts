@@ -210,7 +210,12 @@ export interface TrainingOutcome {
     digest: string;
     specHash: string;
     dataDigest: string;
+    /** Steps done. */
     steps: number;
+    /** The version that this job's newest checkpoint holds; absent where it wrote none, for another job had made the same. */
+    checkpointStep?: number;
+    /** When this job first ended so, in milliseconds since 1970: applied again, it says the same. */
+    completedAtMs: number;
     /** Of the best model on the test split: `loss` and each metric. */
     testMetrics: Record<string, number>;
   };

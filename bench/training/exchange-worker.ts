@@ -48,6 +48,7 @@ const worker = await startWorker(
     },
     registry: new Registry(),
     now,
+    date: () => new Date(),
     random: Math.random,
     log: createLog('bench-worker', config.logLevel),
     reached: () => undefined,

@@ -80,7 +80,7 @@ const outcome = {
     message: text(16_384),
     output: {
       type: 'object',
-      required: ['uri', 'digest', 'specHash', 'dataDigest', 'steps', 'testMetrics'],
+      required: ['uri', 'digest', 'specHash', 'dataDigest', 'steps', 'completedAtMs', 'testMetrics'],
       additionalProperties: false,
       properties: {
         uri: { ...text(1_024), minLength: 1 },
@@ -88,6 +88,9 @@ const outcome = {
         specHash: digest,
         dataDigest: digest,
         steps: whole,
+        checkpointStep: whole,
+        // Times beyond the year 9999 are none.
+        completedAtMs: { ...whole, maximum: 253_402_300_799_999 },
         testMetrics: metrics,
       },
     },

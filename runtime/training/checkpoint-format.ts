@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { TrainingJobFile } from '../training-contract.ts';
+import { jobIdentity } from './job-identity.ts';
 
 /** A checkpoint is a folder with pieces, and the manifest that makes it count. */
 const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -49,8 +50,7 @@ export const manifestName = 'manifest.json';
  * Where a job's own files lie in the folder for checkpoints. Jobs of other names or specs may share that folder; a job that is
  * deleted and applied again goes on from what it finds here.
  */
-export const jobPrefix = ({ namespace, name, specHash }: TrainingJobFile): string =>
-  `${namespace}.${name}.${specHash.slice('sha256:'.length, 'sha256:'.length + 16)}/`;
+export const jobPrefix = (job: TrainingJobFile): string => `${jobIdentity(job)}/`;
 
 const padded = (number: number): string => String(number).padStart(12, '0');
 

@@ -12,6 +12,8 @@ export interface CoordinatorWorkOptions {
   /** That of `spec.output`. */
   openOutput: () => Promise<WritableFolder>;
   software: Software;
+  /** By the clock on the wall. */
+  date: () => Date;
 }
 
 export interface ClosableWork extends CoordinatorWork {
@@ -20,28 +22,29 @@ export interface ClosableWork extends CoordinatorWork {
 
 /** What the coordinator has done by model, data and output. */
 export function coordinatorWork(options: CoordinatorWorkOptions): ClosableWork {
-  const { job, software } = options;
+  const { job, software, date } = options;
   let program: Program | undefined;
   let folder: WritableFolder | undefined;
   const withOutput = async <T>(act: (output: Output) => Promise<T>): Promise<T> => {
     try {
       folder ??= await options.openOutput();
-      return await act(new Output(job, folder));
+      return await act(new Output(job, folder, date));
     } catch (error) {
       throw placeFailure(error, 'output');
     }
   };
+  const theProgram = (): Program => {
+    if (!program) throw new Error('the job is not prepared');
+    return program;
+  };
   return {
-    findOutcome: () => withOutput((output) => output.find()),
+    findOutcome: () => withOutput((output) => output.ofJob()),
     prepare: async (signal) => {
       program = await options.prepareProgram(signal);
       return preparedJob(program);
     },
-    writeOutput: (result) =>
-      withOutput((output) => {
-        if (!program) throw new Error('an output came before the job was prepared');
-        return output.write(program, result, software);
-      }),
+    findVersion: () => withOutput((output) => output.find(theProgram())),
+    writeOutput: (result) => withOutput((output) => output.write(theProgram(), result, software)),
     close: async () => {
       await program?.close();
       await folder?.close();

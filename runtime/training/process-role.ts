@@ -19,6 +19,8 @@ export interface RoleOptions {
   registry: Registry;
   /** Milliseconds since the epoch, of a clock that never goes back. */
   now: () => number;
+  /** By the clock on the wall. */
+  date: () => Date;
   random: () => number;
   log: Log;
   reached: Reached<FaultPoint | WorkerFaultPoint>;

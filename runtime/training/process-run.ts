@@ -30,6 +30,7 @@ export async function runTraining(process: NodeJS.Process, reached: RoleOptions[
       job: readJobFile(config.jobFile),
       environment: process.env,
       now: () => performance.timeOrigin + performance.now(),
+      date: () => new Date(),
       random: Math.random,
       log: createLog('modelyard-trainer', config.logLevel),
       reached,

@@ -97,13 +97,14 @@ export class ServerRole implements Role {
   }
 
   #work(): ClosableWork {
-    const { config, job, storageOf, log } = this.#options;
+    const { config, job, storageOf, date, log } = this.#options;
     const workFolder = join(config.storage.cacheDir, `rows-${config.podName}`);
     return coordinatorWork({
       job,
       prepareProgram: (signal) => prepareProgram({ job, storageOf, workFolder, signal, log }),
       openOutput: () => this.#open('output'),
       software,
+      date,
     });
   }
 

@@ -15,7 +15,10 @@ import { usualTiming } from './transport/socket-connection.ts';
 import { tlsIdentity } from './transport/tls-identity.ts';
 import { startWorker } from './worker/start-worker.ts';
 
-export interface TrainingOptions extends Pick<RoleOptions, 'config' | 'job' | 'now' | 'random' | 'log' | 'reached'> {
+export interface TrainingOptions extends Pick<
+  RoleOptions,
+  'config' | 'job' | 'now' | 'date' | 'random' | 'log' | 'reached'
+> {
   environment: Environment;
 }
 

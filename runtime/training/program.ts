@@ -22,6 +22,8 @@ import type { TrainingGraph } from './training-graph.ts';
 export interface Program {
   /** ONNX, as it is before the first step. */
   model: Uint8Array;
+  /** `sha256:HEX` of the model file that the job names; undefined where it names none. */
+  baseDigest: string | undefined;
   graph: TrainingGraph;
   /** `sha256:HEX` of the graphs: pods whose graphs differ must not work together. */
   digest: string;
@@ -51,12 +53,12 @@ export async function prepareProgram(request: ProgramRequest): Promise<Program> 
     await rm(workFolder, { recursive: true, force: true });
   };
   try {
-    const model = await obtainModel(request, dataset);
+    const { model, baseDigest } = await obtainModel(request, dataset);
     const { loss, freeze } = job;
     const rowShape = dataset.features.shape.slice(1);
     const graph = await buildTrainingGraph(model, { loss, freeze, label: dataset.label, rowShape });
     requireFit(graph, dataset);
-    return { model, graph, digest: digestOf(graph), dataset, close };
+    return { model, baseDigest, graph, digest: digestOf(graph), dataset, close };
   } catch (error) {
     await close();
     throw error;
@@ -89,16 +91,24 @@ async function obtainDataset(request: ProgramRequest): Promise<Dataset> {
   return openDataset({ source, data, loss, seed, workFolder, memoryBytes, signal });
 }
 
-async function obtainModel(request: ProgramRequest, { features, label }: Dataset): Promise<Uint8Array> {
+async function obtainModel(
+  request: ProgramRequest,
+  { features, label }: Dataset,
+): Promise<Pick<Program, 'model' | 'baseDigest'>> {
   const { job, storageOf } = request;
-  if (job.model.kind !== 'Onnx') return buildModel(job.model, { features, label, seed: job.seed });
+  if (job.model.kind !== 'Onnx') {
+    return { model: buildModel(job.model, { features, label, seed: job.seed }), baseDigest: undefined };
+  }
   const { uri } = job.model.location;
   const { field } = places.model;
   const storage = storageOf('model', job.model.location);
   const wanted = { uri, field, storage, digest: undefined, pinnedDigest: undefined };
   const { modelPath } = await at('model', resolveModel(wanted, hooksOf(request)));
   const bytes = await readFile(modelPath);
-  return job.headClasses === undefined ? bytes : replaceHead(bytes, job.headClasses, job.seed);
+  return {
+    model: job.headClasses === undefined ? bytes : replaceHead(bytes, job.headClasses, job.seed),
+    baseDigest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+  };
 }
 
 const at = <T>(name: LocationName, obtained: Promise<T>): Promise<T> =>

@@ -46,6 +46,7 @@ export const trainedVersion = ({
   job: jobFile,
   models,
   steps: { best: 64, last: 128 },
+  baseDigest: undefined,
   dataset: {
     digest: `sha256:${'2'.repeat(64)}`,
     rows: 1_000,

@@ -183,6 +183,8 @@ export class Coordinator {
     if (found) return found;
     this.#incarnation = await persistently(() => claim(), this.#patience);
     await this.#prepare();
+    const made = await persistently(() => work.findVersion(), this.#patience);
+    if (made) return made;
     for (;;) {
       if (this.#graceMs !== undefined) throw new Stopped();
       try {

@@ -28,7 +28,7 @@ export interface TrainingResult {
   prepared: PreparedJob;
   /** Steps done. */
   steps: number;
-  /** The epoch with the lowest loss, and the flat vector after it. */
+  /** The epoch with the lowest validation loss, or the last one where nothing was validated, and the flat vector after it. */
   best: { version: number; weights: Float32Array };
   last: { version: number; weights: Float32Array };
   /** Of the best on the test split, or on the validation split or of training where there is no test split: `loss` and each metric. */
@@ -41,10 +41,12 @@ export interface TrainingResult {
 
 /** What the coordinator does not do itself. All of it may reject with TrainingFailure and StoreError; what is `retrying` is tried again. */
 export interface CoordinatorWork {
-  /** The outcome of a job with the same spec hash that is over already: `AlreadyTrained`. */
+  /** How this job ended, where it is over already: `AlreadyTrained`. */
   findOutcome(): Promise<TrainingOutcome | undefined>;
   prepare(signal: AbortSignal): Promise<PreparedJob>;
-  /** Writes the model and, last of all, the manifest that makes it count; once there is one it stays as it is. */
+  /** Once prepared: the outcome with the version that the same spec made of the same model and data, where there is one: `AlreadyTrained`. */
+  findVersion(): Promise<TrainingOutcome | undefined>;
+  /** Writes the model, the manifest that makes it count, and that this job is over; what is there stays as it is. */
   writeOutput(result: TrainingResult): Promise<TrainingOutcome>;
 }
 

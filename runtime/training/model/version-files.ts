@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { folderDigest } from '../../store/folder.ts';
 import type { AcceptanceSpec, HistoryPoint, TrainingJobFile } from '../../training-contract.ts';
 import type { Dataset } from '../data/dataset.ts';
+import { shortDigest } from '../job-identity.ts';
 import { accepts } from './acceptance.ts';
 
 /** What there is to write down once a job has trained. */
@@ -11,6 +12,8 @@ export interface TrainedVersion {
   models: { best: Uint8Array; last: Uint8Array };
   /** Steps done when each of them was made. */
   steps: { best: number; last: number };
+  /** `sha256:HEX` of the model file that training started from, where the job names one. */
+  baseDigest: string | undefined;
   dataset: Pick<Dataset, 'digest' | 'rows' | 'badRows' | 'features' | 'classes' | 'split'>;
   /** Of the best model: `loss` and each metric. Empty where the split has no rows. */
   metrics: { validation: Record<string, number>; test: Record<string, number> };
@@ -34,6 +37,8 @@ export interface VersionManifest {
   job: { namespace: string; name: string };
   specHash: string;
   seed: number;
+  /** The model that training started from, where the job names one: its URI, and the SHA-256 of the file. */
+  base?: { uri: string; digest: string };
   data: { uri: string; digest: string; rows: number; badRows: number; split: Dataset['split'] };
   steps: { best: number; last: number };
   metrics: TrainedVersion['metrics'];
@@ -47,6 +52,16 @@ export interface VersionManifest {
 
 export const modelFolder = 'model';
 
+/** The folder of a version in its lineage: named by all that decides the model's bytes. */
+export const versionName = (
+  { specHash }: TrainingJobFile,
+  { baseDigest, dataset }: Pick<TrainedVersion, 'baseDigest'> & { dataset: Pick<Dataset, 'digest'> },
+): string =>
+  [specHash, dataset.digest, baseDigest]
+    .filter((digest) => digest !== undefined)
+    .map(shortDigest)
+    .join('-');
+
 export interface VersionFiles {
   manifest: VersionManifest;
   /** By path in the version's folder. The manifest is the last: a folder that has one is whole. */
@@ -55,7 +70,7 @@ export interface VersionFiles {
 
 /** All files of a version, in the order in which to write them. */
 export function versionFiles(trained: TrainedVersion): VersionFiles {
-  const { job, models, steps, dataset, metrics, history, software } = trained;
+  const { job, models, steps, baseDigest, dataset, metrics, history, software } = trained;
   const contents: Record<string, Uint8Array | undefined> = {
     [`${modelFolder}/model.onnx`]: models.best,
     [`${modelFolder}/config.json`]:
@@ -74,6 +89,8 @@ export function versionFiles(trained: TrainedVersion): VersionFiles {
     job: { namespace: job.namespace, name: job.name },
     specHash: job.specHash,
     seed: job.seed,
+    ...(job.model.kind === 'Onnx' &&
+      baseDigest !== undefined && { base: { uri: job.model.location.uri, digest: baseDigest } }),
     data: { uri: job.data.location.uri, digest, rows, badRows, split },
     steps,
     metrics,

@@ -112,6 +112,7 @@ const whole: TrainingReport = reportOf('ps-0', {
       specHash: `sha256:${'b'.repeat(64)}`,
       dataDigest: `sha256:${'c'.repeat(64)}`,
       steps: 10,
+      completedAtMs: Date.parse('2026-11-24T09:59:58Z'),
       testMetrics: { loss: 0.5 },
     },
   },

@@ -123,6 +123,7 @@ const outcome = (accuracy: number) => ({
     specHash: `sha256:${'b'.repeat(64)}`,
     dataDigest: `sha256:${'c'.repeat(64)}`,
     steps: 10,
+    completedAtMs: Date.parse('2026-11-24T09:59:58Z'),
     testMetrics: { accuracy },
   },
 });

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { trainingPorts } from '../../../../runtime/training-contract.ts';
+import { trainingPorts, type TrainingOutcome } from '../../../../runtime/training-contract.ts';
 import { manifestName, type Manifest } from '../../../../runtime/training/checkpoint-format.ts';
 import { claimIncarnation } from '../../../../runtime/training/server/incarnation.ts';
 import type { RunningServer, StartOptions } from '../../../../runtime/training/server/start.ts';
@@ -60,6 +60,19 @@ async function reference(changes: JobChanges = {}): Promise<Record<string, strin
   return modelsOf(job.small);
 }
 
+/** A job of another name and the same spec, in the same place. */
+function namesake({ small }: JobRoles, name: string): JobRoles {
+  const job = new JobRoles({ ...small, job: { ...small.job, name } });
+  jobs.push(job);
+  return job;
+}
+
+async function changeData({ small: { root } }: JobRoles): Promise<void> {
+  const path = join(root, 'data', 'rows.csv');
+  await writeFile(path, (await readFile(path, 'utf8')).replace('kind2', 'kind1'));
+  await rm(join(root, 'cache'), { recursive: true, force: true });
+}
+
 const manifests = (folder: MemoryFolder, kind = 'checkpoints'): Manifest[] =>
   [...folder.files]
     .filter(([path]) => path.startsWith(`${prefix}${kind}/`) && path.endsWith(manifestName))
@@ -69,13 +82,45 @@ describe('a job', () => {
   it('that is over is never run again, whatever became of its checkpoints', async () => {
     const folder = new MemoryFolder();
     const { job, server } = await startJob(folder);
-    const first = await server.done;
+    const first = (await server.done) as TrainingOutcome;
     expect(first).toMatchObject({ succeeded: true, reason: 'Trained' });
     expect(manifests(folder).map(({ version }) => version)).toContain(27);
     folder.files.clear();
     const again = await startOne(job, folder, { waits: { farewellMs: 0 } });
-    expect(await again.done).toMatchObject({ succeeded: true, reason: 'AlreadyTrained' });
+    expect(await again.done).toMatchObject({ reason: 'AlreadyTrained', output: first.output });
     expect(folder.files.size).toBe(0);
+  });
+
+  it('that is over is never run again, although its data changed', async () => {
+    const folder = new MemoryFolder();
+    const { job, server } = await startJob(folder);
+    const first = (await server.done) as TrainingOutcome;
+    await changeData(job);
+    const again = (await (await startOne(job, folder, { waits: { farewellMs: 0 } })).done) as TrainingOutcome;
+    expect(again).toMatchObject({ succeeded: true, reason: 'AlreadyTrained', output: first.output });
+  });
+
+  it('of another name takes what was made of the same data, without a worker, and trains on other data', async () => {
+    const folder = new MemoryFolder();
+    const { job, server } = await startJob(folder);
+    const first = (await server.done) as TrainingOutcome;
+    const same = (await (
+      await startOne(namesake(job, 'same'), folder, { waits: { farewellMs: 0 } })
+    ).done) as TrainingOutcome;
+    expect(same).toMatchObject({
+      succeeded: true,
+      reason: 'AlreadyTrained',
+      output: { uri: first.output?.uri, steps: 27 },
+    });
+    expect(same.output?.checkpointStep).toBeUndefined();
+    await changeData(job);
+    const other = namesake(job, 'other');
+    const last = await startOne(other, folder);
+    await other.start('Worker', 0, 1);
+    const outcome = (await last.done) as TrainingOutcome;
+    expect(outcome).toMatchObject({ succeeded: true, reason: 'Trained' });
+    expect(outcome.output?.digest).not.toBe(first.output?.digest);
+    expect(outcome.output?.uri).not.toBe(first.output?.uri);
   });
 
   it('whose loss is no number ends with that reason, and keeps the last good checkpoint', async () => {
@@ -152,7 +197,7 @@ describe('a job', () => {
         folder.damage([...folder.files.keys()].find((path) => /best\/.*f32$/.test(path)) ?? '');
       },
     });
-    expect(await server.done).toMatchObject({ succeeded: true, output: { steps: 18 } });
+    expect(await server.done).toMatchObject({ succeeded: true, output: { steps: 45 } });
     expect(damaged.yes).toBe(true);
     expect(server.report().job?.recomputedSteps).toBe(45);
     expect(await modelsOf(job.small)).toEqual(await reference(endsEarly));
@@ -163,9 +208,7 @@ describe('a job', () => {
     const job = await create();
     const server = await startOne(job, folder);
     await eventually(() => expect(server.report().phase).toBe('Waiting'), 20_000, 10);
-    const path = join(job.small.root, 'data', 'rows.csv');
-    await writeFile(path, (await readFile(path, 'utf8')).replace('kind2', 'kind1'));
-    await rm(join(job.small.root, 'cache'), { recursive: true, force: true });
+    await changeData(job);
     await job.start('Worker', 0, 1);
     expect(await server.done).toMatchObject({ succeeded: false, reason: 'DataChanged' });
   });

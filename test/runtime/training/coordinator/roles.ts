@@ -53,6 +53,7 @@ export class JobRoles {
       transport: { tls: undefined, timing: { ...timing, now }, lookup: undefined },
       registry: createRegistry({ ofProcess: false }),
       now,
+      date: () => new Date(),
       random: Math.random,
       log: pino({ level: 'silent' }),
       reached,
@@ -113,6 +114,7 @@ export async function startServer(
         log,
       }),
     software: { modelyard: 'test', onnxruntime: 'test', node: 'test', platform: 'test' },
+    date: () => new Date(),
   });
   const server = await startParameterServer({
     index,

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -65,9 +66,22 @@ function resultOf(program: Program, by = 0): TrainingResult {
 describe('the version that a job makes', () => {
   let folder: WritableFolder;
   let program: Program;
-  const path = join('clouds', '5555555555555555');
+  let minute = 0;
+  const outputOf = (changes?: JobChanges): Output =>
+    new Output(jobIn(root, changes), folder, () => new Date(Date.UTC(2026, 10, 24, 10, minute++)));
+  const write = (output: Output, from = program, by = 0) => output.write(from, resultOf(from, by), software);
+  const nameOf = ({ dataset }: Program): string => `5555555555555555-${dataset.digest.slice(7, 23)}`;
+  const contentOf = (...path: string[]): Promise<Buffer> =>
+    readFile(join(root, 'out', 'clouds', nameOf(program), ...path));
+  const changeData = async (): Promise<Program> => {
+    await writeFile(join(root, 'data.csv'), `${pointsOfClasses()}\n1,2,3,4,5,6,b`);
+    return prepare();
+  };
+  const recordOf = (name: string): string =>
+    join(root, 'out', '.jobs', 'clouds', `default.${name}.5555555555555555.json`);
 
   beforeEach(async () => {
+    minute = 0;
     folder = await openFolder();
     program = await prepare();
   });
@@ -76,26 +90,109 @@ describe('the version that a job makes', () => {
     await folder.close();
   });
 
-  test('is found by whoever has the same spec, and by nobody else', async () => {
-    const output = new Output(jobIn(root), folder);
-    expect(await output.find()).toBeUndefined();
-    const made = await output.write(program, resultOf(program), software);
-    expect(made).toMatchObject({ succeeded: true, reason: 'Trained' });
-    expect(made.output).toEqual({
-      uri: pathToFileURL(join(root, 'out', path, 'model')).href,
-      digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as unknown,
-      specHash: jobIn(root).specHash,
-      dataDigest: program.dataset.digest,
-      steps: 2,
-      testMetrics: { loss: 0.3, accuracy: 0.9 },
+  test('is what the job says it made, when, in how many steps', async () => {
+    const output = outputOf();
+    expect(await output.ofJob()).toBeUndefined();
+    expect(await output.find(program)).toBeUndefined();
+    const made = await write(output);
+    const uri = pathToFileURL(join(root, 'out', 'clouds', nameOf(program), 'model')).href;
+    expect(made).toEqual({
+      succeeded: true,
+      reason: 'Trained',
+      message: `4 steps made ${uri}`,
+      output: {
+        uri,
+        digest: expect.stringMatching(/^sha256:[0-9a-f]{64}$/) as unknown,
+        specHash: jobIn(root).specHash,
+        dataDigest: program.dataset.digest,
+        steps: 4,
+        checkpointStep: 4,
+        completedAtMs: Date.parse('2026-11-24T10:00:00Z'),
+        testMetrics: { loss: 0.3, accuracy: 0.9 },
+      },
     });
-    const found = await new Output(jobIn(root, { name: 'another' }), folder).find();
-    expect(found).toMatchObject({ succeeded: true, reason: 'AlreadyTrained', output: made.output });
-    expect(await new Output(jobIn(root, { specHash: `sha256:${'6'.repeat(64)}` }), folder).find()).toBeUndefined();
+  });
+
+  test('is all that the job ever makes, although its data change', async () => {
+    const { output } = await write(outputOf());
+    const changed = await changeData();
+    await changed.close();
+    expect(await outputOf().ofJob()).toMatchObject({ succeeded: true, reason: 'AlreadyTrained', output });
+    expect(await outputOf({ specHash: `sha256:${'6'.repeat(64)}` }).ofJob()).toBeUndefined();
+    expect(await outputOf({ namespace: 'other' }).ofJob()).toBeUndefined();
+  });
+
+  test('is found by a job of another name with the same spec, model and data, which ended when it found it', async () => {
+    const { output } = await write(outputOf());
+    const another = outputOf({ name: 'another' });
+    expect(await another.ofJob()).toBeUndefined();
+    const found = await another.find(program);
+    const same = Object.entries(output ?? {}).filter(([name]) => name !== 'checkpointStep');
+    const itsOwn = { ...Object.fromEntries(same), completedAtMs: Date.parse('2026-11-24T10:01:00Z') };
+    expect(found).toEqual({
+      succeeded: true,
+      reason: 'AlreadyTrained',
+      message: expect.stringContaining('job job of namespace default had made the same') as unknown,
+      output: itsOwn,
+    });
+    expect((await outputOf({ name: 'another' }).ofJob())?.output).toEqual(itsOwn);
+    expect((await outputOf().ofJob())?.output).toEqual(output);
+  });
+
+  test('is another one where the data, or the model to begin with, are others', async () => {
+    const first = await write(outputOf());
+    const changed = await changeData();
+    const another = outputOf({ name: 'another' });
+    expect(await another.find(changed)).toBeUndefined();
+    const second = await write(another, changed);
+    await changed.close();
+    expect(second.output?.uri).not.toBe(first.output?.uri);
+    expect(second.output?.dataDigest).not.toBe(first.output?.dataDigest);
+    expect(await another.find({ ...program, baseDigest: `sha256:${'7'.repeat(64)}` })).toBeUndefined();
+    expect(await contentOf('manifest.json')).toBeDefined();
+  });
+
+  test('is named by the model file to begin with too, which the manifest names', async () => {
+    await writeFile(join(root, 'start.onnx'), program.model);
+    const uri = pathToFileURL(join(root, 'start.onnx')).href;
+    const changes: JobChanges = { model: { kind: 'Onnx', location: { uri } } };
+    const further = await prepare(changes);
+    const digest = createHash('sha256').update(program.model).digest('hex');
+    expect(further.baseDigest).toBe(`sha256:${digest}`);
+    await write(outputOf(changes), further);
+    await further.close();
+    const path = join(root, 'out', 'clouds', `${nameOf(program)}-${digest.slice(0, 16)}`, 'manifest.json');
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject({ base: { uri, digest: `sha256:${digest}` } });
+  });
+
+  test('is its own although it died before it could say so', async () => {
+    const first = await write(outputOf());
+    await rm(recordOf('job'));
+    expect(await outputOf().ofJob()).toBeUndefined();
+    const again = await outputOf().find(program);
+    const output = { ...first.output, completedAtMs: Date.parse('2026-11-24T10:01:00Z') };
+    expect(again).toEqual({ ...first, output });
+    expect((await outputOf().ofJob())?.output).toEqual(output);
+  });
+
+  test('is made again where somebody removed it', async () => {
+    await write(outputOf());
+    await rm(join(root, 'out', 'clouds'), { recursive: true });
+    expect(await outputOf().ofJob()).toBeUndefined();
+    const again = await write(outputOf());
+    expect(again).toMatchObject({ reason: 'Trained', output: { completedAtMs: Date.parse('2026-11-24T10:01:00Z') } });
+  });
+
+  test('is the one that the first process of the job made, whatever another one makes', async () => {
+    const first = await write(outputOf());
+    const changed = await changeData();
+    const late = await write(outputOf(), changed);
+    await changed.close();
+    expect(late).toMatchObject({ reason: 'AlreadyTrained', output: first.output });
   });
 
   test('is what the model store takes, under the digest that the outcome names', async () => {
-    const { output } = await new Output(jobIn(root), folder).write(program, resultOf(program), software);
+    const { output } = await write(outputOf());
     const request = {
       uri: `${output?.uri ?? ''}/`,
       field: 'spec.model',
@@ -108,38 +205,55 @@ describe('the version that a job makes', () => {
   });
 
   test('has the whole curve, and the validation loss where there was one', async () => {
-    await new Output(jobIn(root), folder).write(program, resultOf(program), software);
-    const curve = await readFile(join(root, 'out', path, 'history.csv'), 'utf8');
+    await write(outputOf());
+    const curve = (await contentOf('history.csv')).toString();
     expect(curve).toBe('step,loss,validationLoss\n1,4,\n2,3,0.4\n3,2,\n4,1,0.5\n');
   });
 
   test('is left as it is by a job that makes the same', async () => {
-    const first = await new Output(jobIn(root), folder).write(program, resultOf(program), software);
-    const manifest = await readFile(join(root, 'out', path, 'manifest.json'));
-    const job = jobIn(root, { name: 'another' });
-    const second = await new Output(job, folder).write(program, resultOf(program), software);
-    expect(second).toEqual(first);
-    expect(await readFile(join(root, 'out', path, 'manifest.json'))).toEqual(manifest);
+    const first = await write(outputOf());
+    const manifest = await contentOf('manifest.json');
+    const second = await write(outputOf({ name: 'another' }));
+    const completedAtMs = Date.parse('2026-11-24T10:01:00Z');
+    expect(second).toEqual({ ...first, output: { ...first.output, completedAtMs } });
+    expect(await contentOf('manifest.json')).toEqual(manifest);
+    expect(await readdir(join(root, 'out', 'clouds'))).toEqual([nameOf(program)]);
   });
 
   test('is never overwritten by a job that makes something else', async () => {
-    await new Output(jobIn(root), folder).write(program, resultOf(program), software);
-    const model = await readFile(join(root, 'out', path, 'model', 'model.onnx'));
-    const other = new Output(jobIn(root), folder).write(program, resultOf(program, 1), software);
-    await expect(other).rejects.toMatchObject({
+    await write(outputOf());
+    const model = await contentOf('model', 'model.onnx');
+    await expect(write(outputOf({ name: 'another' }), program, 1)).rejects.toMatchObject({
       code: 'OutputConflict',
       message: expect.stringContaining('spec.output.modelName') as unknown,
     });
-    expect(await readFile(join(root, 'out', path, 'model', 'model.onnx'))).toEqual(model);
+    expect(await contentOf('model', 'model.onnx')).toEqual(model);
   });
 
   test.each(['not JSON', '{"specHash":"sha256:other"}'])(
     'is not taken from a folder that says %s',
     async (manifest) => {
-      await folder.write(`clouds/5555555555555555/manifest.json`, [Buffer.from(manifest)]);
-      await expect(new Output(jobIn(root), folder).find()).rejects.toMatchObject({ code: 'OutputConflict' });
+      await folder.write(`clouds/${nameOf(program)}/manifest.json`, [Buffer.from(manifest)]);
+      await expect(outputOf().find(program)).rejects.toMatchObject({ code: 'OutputConflict' });
     },
   );
+
+  test('is not taken from a folder of other data whose name begins alike', async () => {
+    await write(outputOf());
+    const dataset = { digest: `${program.dataset.digest.slice(0, 23)}${'0'.repeat(48)}` };
+    await expect(outputOf().find({ ...program, dataset })).rejects.toMatchObject({ code: 'OutputConflict' });
+  });
+
+  test.each([
+    'not JSON',
+    '{"formatVersion":1,"version":"../../secret","completionTime":"2026-11-24T10:00:00Z","steps":1}',
+  ])('is not known from a record that says %s', async (record) => {
+    await folder.write('.jobs/clouds/default.job.5555555555555555.json', [Buffer.from(record)]);
+    await expect(outputOf().ofJob()).rejects.toMatchObject({
+      code: 'OutputConflict',
+      message: expect.stringContaining('remove that file') as unknown,
+    });
+  });
 });
 
 describe('the program of a job', () => {

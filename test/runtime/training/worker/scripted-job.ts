@@ -155,6 +155,7 @@ export function startScriptedJob(
     prepare: () =>
       Promise.resolve({
         model: new Uint8Array(),
+        baseDigest: undefined,
         graph,
         digest: 'sha256:program',
         dataset,

@@ -131,6 +131,7 @@ const trained: Partial<TrainingReport> = {
       specHash: `sha256:${'b'.repeat(64)}`,
       dataDigest: `sha256:${'c'.repeat(64)}`,
       steps: 10,
+      completedAtMs: Date.parse('2026-11-24T09:59:58Z'),
       testMetrics: { loss: 0.5 },
     },
   },

@@ -262,6 +262,7 @@ describe('the end of a job', () => {
     specHash: `sha256:${'b'.repeat(64)}`,
     dataDigest: `sha256:${'c'.repeat(64)}`,
     steps: 7,
+    completedAtMs: Date.parse('2026-11-24T09:59:58Z'),
     testMetrics: { loss: 0.5, accuracy: 0.75 },
   };
   const trained: TrainingOutcome = { succeeded: true, reason: 'Trained', message: 'done', output };

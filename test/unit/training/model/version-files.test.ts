@@ -83,6 +83,13 @@ describe('the files of a version', () => {
     });
   });
 
+  test('have a manifest that names the model file to begin with, where there was one', () => {
+    const model = { kind: 'Onnx', location: { uri: 's3://zoo/net.onnx' } } as const;
+    const digest = `sha256:${'3'.repeat(64)}`;
+    const further = { ...trained, job: { ...job, model }, baseDigest: digest };
+    expect(parse(further, 'manifest.json')).toMatchObject({ base: { uri: 's3://zoo/net.onnx', digest } });
+  });
+
   test('are listed in the manifest with their sizes and hashes', () => {
     const { files, manifest } = versionFiles(trained);
     for (const { path, bytes, sha256 } of manifest.files) {
