@@ -47,8 +47,8 @@ export async function readManifest(store: WritableFolder, path: string): Promise
 }
 
 /**
- * Reads elements of one vector, out of as many pieces as hold some of them. Rejects with CheckpointDamaged and StoreError; what was read into
- * `into` until then is worth nothing.
+ * Reads elements of one vector, out of as many pieces as hold some of them. Rejects with CheckpointDamaged, StoreError and the signal's reason; what
+ * was read into `into` until then is worth nothing. Nothing is written there once the signal is aborted, however late a read ends.
  */
 export async function readVector(
   store: WritableFolder,
@@ -56,6 +56,7 @@ export async function readVector(
   vector: number,
   { from, to }: Slice,
   into: Float32Array,
+  signal: AbortSignal,
 ): Promise<void> {
   const pieces = manifest.pieces
     .filter((piece) => piece.vector === vector && piece.from < to && piece.to > from)
@@ -63,11 +64,12 @@ export async function readVector(
   let at = from;
   for (const piece of pieces) {
     if (piece.from > at) break;
-    const bytes = await readChecked(store, folder + piece.path, piece.sha256);
+    const bytes = await readChecked(store, folder + piece.path, piece.sha256, signal);
     if (bytes.byteLength !== (piece.to - piece.from) * Float32Array.BYTES_PER_ELEMENT) break;
     const end = Math.min(to, piece.to);
     const width = Float32Array.BYTES_PER_ELEMENT;
     const part = bytes.subarray((at - piece.from) * width, (end - piece.from) * width);
+    signal.throwIfAborted();
     bytesOf(into).set(part, (at - from) * width);
     at = end;
   }
@@ -75,9 +77,14 @@ export async function readVector(
 }
 
 /** Rejects with CheckpointDamaged where the content is another one. */
-export async function readChecked(store: WritableFolder, path: string, sha256: string): Promise<Uint8Array> {
+export async function readChecked(
+  store: WritableFolder,
+  path: string,
+  sha256: string,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
   const bytes = await store.read(path);
   if (!bytes) throw new CheckpointDamaged(`${store.uri}/${path} is not there`);
-  if ((await digestOf(bytes)) !== sha256) throw new CheckpointDamaged(`${store.uri}/${path} is damaged`);
+  if ((await digestOf(bytes, signal)) !== sha256) throw new CheckpointDamaged(`${store.uri}/${path} is damaged`);
   return bytes;
 }

@@ -2,7 +2,7 @@ import { toServer, type FromServer, type ToServer } from '../messages.ts';
 import { bytesOf, TransportError, type Connection, type Receiver, type Reception } from '../transport/connection.ts';
 import type { Reached } from './fault-points.ts';
 import type { Contribution, ContributionPool, GradientSum } from './gradient-sum.ts';
-import { read, type Version, type Versions } from './versions.ts';
+import { transfer, type Version, type Versions } from './versions.ts';
 
 /** What the mirror of server 0 keeps of the coordinator: losses of the newest steps, and JSON. */
 export interface CoordinatorRecord {
@@ -123,7 +123,7 @@ export class DataPort {
     }
     for (const [vector, values] of [version.weights, ...(slots ? version.slots : [])].entries()) {
       const sending = client.send({ type: 'parameters', generation, version: number, vector }, values);
-      read(version, sending, () => client.destroy());
+      transfer(version, sending, () => client.destroy());
     }
   }
 
@@ -176,9 +176,12 @@ export class DataPort {
     if (vector !== 0 && vector !== fill.next) return undefined;
     const into = [fill.target.weights, ...fill.target.slots][vector];
     if (!into) throw new TransportError('Protocol', `there is no vector ${vector}`);
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    transfer(fill.target, promise, () => client.destroy());
     return {
       into: bytesOf(into),
       done: () => {
+        resolve(undefined);
         if (fill !== this.#fill) return;
         fill.next = vector + 1;
         if (!last) return;
@@ -187,7 +190,7 @@ export class DataPort {
         void client.send({ type: 'filled', generation, version });
         this.#options.filled(version);
       },
-      lost: () => undefined,
+      lost: () => resolve(undefined),
     };
   }
 }

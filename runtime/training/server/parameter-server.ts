@@ -213,8 +213,7 @@ export class ParameterServer {
           const manifest = await readManifest(checkpoints, folder + manifestName);
           if (!manifest) throw new CheckpointDamaged(`${checkpoints.uri}/${folder} has no manifest that makes sense`);
           for (const [vector, into] of [target.weights, ...(forEvaluation ? [] : target.slots)].entries()) {
-            await readVector(checkpoints, { folder, manifest }, vector, slice, into);
-            signal.throwIfAborted();
+            await readVector(checkpoints, { folder, manifest }, vector, slice, into, signal);
           }
         },
         {

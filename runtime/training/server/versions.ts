@@ -8,12 +8,12 @@ export interface Version extends StateView {
   number: number | undefined;
   /** The slots are those of the weights. Not so of a version that was loaded only to be evaluated. */
   complete: boolean;
-  /** Those who are being sent a part of it. */
-  readonly readers: Map<Promise<unknown>, () => void>;
+  /** Parts of it that are on their way out or in, and what ends each. */
+  readonly transfers: Map<Promise<unknown>, () => void>;
 }
 
-/** How long a reader may hold up the next version. It is two versions late by then, and gets nothing more. */
-const readerPatienceMs = 2_000;
+/** How long a transfer may hold up the next version. It is two versions late by then, or of a generation that is over, and goes no further. */
+const transferPatienceMs = 2_000;
 
 /**
  * A slice of the flat vector, twice: the newest version and the one before it, in memory that is allocated once. While the next version is
@@ -33,7 +33,7 @@ export class Versions {
       complete: false,
       weights: kernels.allocate(slice.to - slice.from),
       slots: Array.from({ length: slots }, () => kernels.allocate(slice.to - slice.from)),
-      readers: new Map(),
+      transfers: new Map(),
     });
     this.#newest = allocate();
     this.#other = allocate();
@@ -72,11 +72,11 @@ export class Versions {
     for (const version of [this.#newest, this.#other]) version.number = undefined;
   }
 
-  /** The older version, which nobody reads any more and everybody may write. */
+  /** The older version, which nobody else reads or writes any more. */
   async spare(): Promise<Version> {
     const spare = this.#other;
     spare.number = undefined;
-    if (spare.readers.size > 0) await freed(spare);
+    if (spare.transfers.size > 0) await freed(spare);
     return spare;
   }
 
@@ -95,17 +95,17 @@ export class Versions {
   }
 }
 
-/** Lets a reader take part of a version; `cut` ends it where it is too slow. */
-export function read(version: Version, sending: Promise<unknown>, cut: () => void): void {
-  version.readers.set(sending, cut);
-  void sending.finally(() => version.readers.delete(sending));
+/** Keeps the memory of a version as it is until a transfer has ended; `cut` ends it where it is too slow. */
+export function transfer(version: Version, ended: Promise<unknown>, cut: () => void): void {
+  version.transfers.set(ended, cut);
+  void ended.finally(() => version.transfers.delete(ended));
 }
 
-async function freed({ readers }: Version): Promise<void> {
-  const sendings = Promise.all(readers.keys());
+async function freed({ transfers }: Version): Promise<void> {
+  const ended = Promise.all(transfers.keys());
   const timer = setTimeout(() => {
-    for (const cut of readers.values()) cut();
-  }, readerPatienceMs);
-  await sendings;
+    for (const cut of transfers.values()) cut();
+  }, transferPatienceMs);
+  await ended;
   clearTimeout(timer);
 }

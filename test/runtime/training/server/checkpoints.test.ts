@@ -12,6 +12,9 @@ import { MemoryFolder, storageIsFull } from './memory-folder.ts';
 
 const folder = 'checkpoints/000000000007-000001000001/';
 
+/** A reading that is never given up. */
+const wanted = new AbortController().signal;
+
 function patience(faults: (TrainingFault | undefined)[] = [], signal = new AbortController().signal) {
   return { random: () => 0, signal, onTrouble: (fault: TrainingFault | undefined) => void faults.push(fault) };
 }
@@ -58,7 +61,8 @@ describe('a checkpoint', () => {
           for (const vector of [0, 1]) {
             const read = new Float32Array(total);
             for (const slice of slicesOf(total, readers)) {
-              await readVector(store, { folder, manifest }, vector, slice, read.subarray(slice.from, slice.to));
+              const into = read.subarray(slice.from, slice.to);
+              await readVector(store, { folder, manifest }, vector, slice, into, wanted);
             }
             expect(Buffer.from(read.buffer).equals(Buffer.from(numbers(total, vector).buffer))).toBe(true);
           }
@@ -79,7 +83,7 @@ describe('a checkpoint', () => {
       const manifest = await written(store, total, 2);
       spoil(store, folder + (manifest.pieces[1]?.path ?? ''));
       const reading = [0, 1].map((vector) =>
-        readVector(store, { folder, manifest }, vector, { from: 0, to: total }, into),
+        readVector(store, { folder, manifest }, vector, { from: 0, to: total }, into, wanted),
       );
       await expect(Promise.all(reading)).rejects.toMatchObject({ code: 'CheckpointDamaged' });
     }
@@ -92,9 +96,23 @@ describe('a checkpoint', () => {
       const pieces = manifest.pieces.filter(({ vector, from }) => vector !== 1 || isKept(from));
       const found = { folder, manifest: { ...manifest, pieces } };
       await expect(
-        readVector(store, found, 1, { from: 0, to: 10_000 }, new Float32Array(10_000)),
+        readVector(store, found, 1, { from: 0, to: 10_000 }, new Float32Array(10_000), wanted),
       ).rejects.toMatchObject({ code: 'CheckpointDamaged' });
     }
+  });
+
+  it('is not written into memory that is used for something else by the time it is read', async () => {
+    const store = new MemoryFolder();
+    const manifest = await written(store, 3, 1);
+    const storage = Promise.withResolvers<undefined>();
+    store.ready = storage.promise;
+    const stop = new AbortController();
+    const into = new Float32Array(3);
+    const reading = readVector(store, { folder, manifest }, 1, { from: 0, to: 3 }, into, stop.signal);
+    stop.abort(new Error('not wanted'));
+    storage.resolve(undefined);
+    await expect(reading).rejects.toThrow('not wanted');
+    expect(into).toEqual(new Float32Array(3));
   });
 
   it('counts by its manifest: that of the newest coordinator first, then the newest version', async () => {

@@ -1,10 +1,27 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
+import { manifestName, type Manifest, type Piece } from '../../../../runtime/training/checkpoint-format.ts';
 import { readManifest } from '../../../../runtime/training/checkpoint-reader.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { optimizer, pull, push, ScriptedServer } from './scripted-server.ts';
 import { storageIsAway } from './memory-folder.ts';
 
 const start = Float32Array.of(1, 2, 3, 4);
 const ones = Float32Array.of(1, 1, 1, 1);
+
+/** Of version 0. */
+const manifestOf = (pieces: Piece[]): Manifest => ({
+  format: 1,
+  version: 0,
+  incarnation: 1,
+  specHash: '',
+  dataDigest: '',
+  programDigest: '',
+  total: 4,
+  vectors: 2,
+  pieces,
+  losses: { path: '', count: 0, sha256: '' },
+  state: null,
+});
 
 describe('a parameter server', () => {
   it('makes the next version once every leaf is there, whoever summed them', async () => {
@@ -168,6 +185,65 @@ describe('a parameter server', () => {
     expect((await mirror.next('parameters', 2)).payload).toEqual(ones);
   });
 
+  it('does not let a checkpoint that is read late into the version of a later generation', async () => {
+    const server = await ScriptedServer.create();
+    const { coordinator } = await server.begin(start);
+    const folder = 'checkpoints/x/';
+    coordinator.say({ type: 'snapshot', generation: 1, version: 0, folder, vectors: 'All', copy: true });
+    const { pieces } = await coordinator.next('written');
+    await server.folder.create(`${folder}${manifestName}`, Buffer.from(JSON.stringify(manifestOf(pieces))));
+    const storage = Promise.withResolvers<undefined>();
+    const read = server.folder.read.bind(server.folder);
+    const late: Promise<unknown>[] = [];
+    server.folder.read = async (path) => {
+      if (path.endsWith('.f32')) {
+        late.push(storage.promise);
+        await storage.promise;
+      }
+      return read(path);
+    };
+    coordinator.say({ type: 'pause', generation: 2 });
+    const from = { kind: 'Checkpoint', folder, forEvaluation: false } as const;
+    coordinator.say({ type: 'restore', generation: 2, version: 0, from });
+    await eventually(() => expect(late).toHaveLength(1), 5_000, 1);
+    coordinator.say({ type: 'pause', generation: 3 });
+    coordinator.say({ type: 'restore', generation: 3, version: 7, from: { kind: 'Fill' } });
+    await coordinator.next('expecting', 2);
+    const client = server.client();
+    client.say({ type: 'fill', generation: 3, version: 7, vector: 0, last: true }, ones);
+    await coordinator.next('restored', 2);
+    storage.resolve(undefined);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    client.say(pull(7, { generation: 3 }));
+    expect((await client.next('parameters')).payload).toEqual(ones);
+  });
+
+  it.each([
+    ['waits for a fill of an older generation that still streams', true],
+    ['cuts off a fill of an older generation that streams for too long', false],
+  ])('%s before it uses that memory again', async (_, ends) => {
+    const server = await ScriptedServer.create();
+    const { coordinator } = await server.begin(start);
+    const restore = (generation: number) => {
+      coordinator.say({ type: 'pause', generation });
+      coordinator.say({ type: 'restore', generation, version: 7, from: { kind: 'Fill' } });
+    };
+    restore(2);
+    await coordinator.next('expecting', 2);
+    const destroy = jest.fn(() => reception?.lost());
+    const mirror = { open: true, send: () => Promise.resolve(true), end: () => undefined, destroy };
+    const fill = { type: 'fill', generation: 2, version: 7, vector: 0, last: true } as const;
+    const reception = server.server.data.accept(mirror).message(fill, ones.byteLength);
+    restore(3);
+    await coordinator.next('holdings', 3);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(coordinator.heard.filter(({ type }) => type === 'expecting')).toHaveLength(2);
+    if (ends) reception?.done();
+    expect(await coordinator.next('expecting', 3)).toMatchObject({ generation: 3 });
+    expect(destroy).toHaveBeenCalledTimes(ends ? 0 : 1);
+    expect(coordinator.heard.filter(({ type }) => type === 'restored')).toHaveLength(1);
+  });
+
   it('gives nobody anything while it is paused, and obeys no older generation', async () => {
     const server = await ScriptedServer.create();
     const { coordinator, client } = await server.begin(start);
@@ -268,19 +344,7 @@ describe('the slice of a server', () => {
     const { pieces } = await coordinator.next('written');
     restore(2, 'checkpoints/x/');
     expect(await coordinator.next('unreadable')).toMatchObject({ generation: 2, folder: 'checkpoints/x/' });
-    const manifest = {
-      format: 1,
-      version: 0,
-      incarnation: 1,
-      specHash: '',
-      dataDigest: '',
-      programDigest: '',
-      total: 4,
-      vectors: 2,
-      pieces,
-      losses: { path: '', count: 0, sha256: '' },
-      state: null,
-    };
+    const manifest = manifestOf(pieces);
     await server.folder.create('checkpoints/x/manifest.json', Buffer.from(JSON.stringify(manifest)));
     expect(await readManifest(server.folder, 'checkpoints/x/manifest.json')).toEqual(manifest);
     restore(3, 'checkpoints/x/');
