@@ -64,13 +64,13 @@ export function modelDeploymentController(
     observe(key, stores, refusals) {
       const owner = stores(modelDeploymentKind).get(key) as ModelDeployment | undefined;
       if (owner === undefined) return undefined;
-      const { name, namespace, uid = '' } = owner.metadata;
+      const { name, namespace } = owner.metadata;
       const pods = stores(podKind)
         .list(namespace)
         .filter(({ metadata }) => metadata.labels?.[labels.deployment] === name);
       return {
         owner,
-        children: servingKinds.flatMap((kind) => [...stores(kind).ownedBy(uid)]),
+        children: servingKinds.flatMap((kind) => [...stores(kind).ownedBy(owner)]),
         pods,
         reports: new Map(
           pods.flatMap((pod) => {

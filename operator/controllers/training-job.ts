@@ -71,11 +71,10 @@ export function trainingJobController(
         lastSeen.forget(key);
         return undefined;
       }
-      const { uid = '' } = owner.metadata;
-      const pods = stores(podKind).ownedBy(uid);
+      const pods = stores(podKind).ownedBy(owner);
       return {
         owner,
-        children: trainingKinds.flatMap((kind) => [...stores(kind).ownedBy(uid)]),
+        children: trainingKinds.flatMap((kind) => [...stores(kind).ownedBy(owner)]),
         pods,
         lastSeen: lastSeen.note(key, pods, (name) => isWantedPod(owner, name)),
         reports: byName(pods, (pod) => reports.get(pod)),

@@ -1,11 +1,11 @@
 import type { Plan } from '../core/plan.ts';
-import type { Key, KubeObject, ObjectRef, ResourceKind } from './object.ts';
+import type { Key, KubeObject, ObjectMeta, ObjectRef, ResourceKind } from './object.ts';
 
 /** The last known objects of one kind. Readers never change what they get. */
 export interface ReadStore {
   get(key: Key): KubeObject | undefined;
-  /** The objects whose controller owner has this uid. */
-  ownedBy(uid: string): readonly KubeObject[];
+  /** The objects in the owner's namespace that it controls. A reference to it from another namespace is none. */
+  ownedBy(owner: { metadata: ObjectMeta }): readonly KubeObject[];
   list(namespace?: string): readonly KubeObject[];
 }
 

@@ -1,5 +1,5 @@
 import type { ReadStore } from './definition.ts';
-import { controllerOf, keyOf, type Key, type KubeObject } from './object.ts';
+import { controllerOf, keyOf, type Key, type KubeObject, type ObjectMeta } from './object.ts';
 
 /** What became of one object: absent `old` is an addition, absent `new` a deletion. */
 export interface Change {
@@ -22,8 +22,9 @@ export class Store implements ReadStore {
     return this.#objects.get(key);
   }
 
-  ownedBy(uid: string): readonly KubeObject[] {
-    return [...(this.#owned.get(uid)?.values() ?? [])];
+  ownedBy({ metadata: { uid = '', namespace } }: { metadata: ObjectMeta }): readonly KubeObject[] {
+    const owned = [...(this.#owned.get(uid)?.values() ?? [])];
+    return namespace === undefined ? owned : owned.filter(({ metadata }) => metadata.namespace === namespace);
   }
 
   list(namespace?: string): readonly KubeObject[] {

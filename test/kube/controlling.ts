@@ -86,7 +86,7 @@ export async function controlling(options: Options = {}) {
     observe: (key, stores, refusals) => {
       const found = stores(ownerKind).get(key);
       if (found === undefined) return undefined;
-      return { owner: found, refusals, children: stores(configMapKind).ownedBy(found.metadata.uid ?? '') };
+      return { owner: found, refusals, children: stores(configMapKind).ownedBy(found) };
     },
     render: (observed) => {
       looks.push(observed.owner.metadata.name);

@@ -15,6 +15,7 @@ const configMap = (name: string, resourceVersion: string, owner?: string, namesp
       : { ownerReferences: [{ apiVersion: 'v1', kind: 'Owner', name: owner, uid: owner, controller: true }] }),
   },
 });
+const ownerOf = (uid: string, namespace = 'n') => ({ metadata: { name: uid, namespace, uid } });
 const names = (objects: readonly KubeObject[]): string[] => objects.map(({ metadata }) => metadata.name);
 
 describe('Store', () => {
@@ -37,9 +38,18 @@ describe('Store', () => {
     store.put(configMap('a', '1', 'one'));
     store.put(configMap('b', '2', 'one'));
     store.put(configMap('a', '3', 'two'));
-    expect([names(store.ownedBy('one')), names(store.ownedBy('two'))]).toEqual([['b'], ['a']]);
+    expect([names(store.ownedBy(ownerOf('one'))), names(store.ownedBy(ownerOf('two')))]).toEqual([['b'], ['a']]);
     store.delete('n/a');
-    expect(store.ownedBy('two')).toEqual([]);
+    expect(store.ownedBy(ownerOf('two'))).toEqual([]);
+  });
+
+  test('an object of another namespace belongs to no owner here, whatever it says', () => {
+    const store = new Store();
+    store.put(configMap('a', '1', 'one'));
+    store.put(configMap('b', '2', 'one', 'other'));
+    expect(names(store.ownedBy(ownerOf('one')))).toEqual(['a']);
+    const clusterWide = { metadata: { name: 'one', uid: 'one' } };
+    expect(names(store.ownedBy(clusterWide))).toEqual(['a', 'b']);
   });
 
   test('an owner that is no controller owns nothing here', () => {
@@ -47,7 +57,7 @@ describe('Store', () => {
     const object = configMap('a', '1', 'one');
     for (const reference of object.metadata.ownerReferences ?? []) delete reference.controller;
     store.put(object);
-    expect(store.ownedBy('one')).toEqual([]);
+    expect(store.ownedBy(ownerOf('one'))).toEqual([]);
   });
 
   test('a list of one namespace says nothing about the others', () => {
