@@ -15,7 +15,15 @@ export const podSecurityFinding = (message: string): Finding | undefined =>
     ? warning('PodRefused', `the namespace's Pod Security Standard refuses the pods: ${message}`)
     : undefined;
 
-function refused({ ref, reason, message }: Refusal, lower: string): Finding {
+/** What a person does about a refusal, for objects of a kind. */
+export interface RefusalWords {
+  /** The fields that ask for less, where a quota is full. */
+  lower: string;
+  /** Where the API server takes no object of this shape. */
+  correct: string;
+}
+
+function refused({ ref, reason, message }: Refusal, { lower, correct }: RefusalWords): Finding {
   const what = `${ref.kind} ${ref.name}`;
   if (reason === 'NameConflict') {
     return warning(
@@ -42,24 +50,20 @@ function refused({ ref, reason, message }: Refusal, lower: string): Finding {
       terminal: true,
       type: 'Warning',
       reason,
-      message: `${what} was refused as invalid: ${message}; correct the spec`,
+      message: `${what} was refused as invalid: ${message}; ${correct}`,
     };
   }
   return warning(reason, `${what} was refused: ${message}`);
 }
 
-/**
- * What the API server, or the rule never to apply over what is not ours, refused.
- *
- * @param lower the fields that ask for less, where a quota is full
- */
-export const refusalChecks = (lower: string): readonly Check<{ refusals: readonly Refusal[] }>[] => [
+/** What the API server, or the rule never to apply over what is not ours, refused. */
+export const refusalChecks = (words: RefusalWords): readonly Check<{ refusals: readonly Refusal[] }>[] => [
   {
     name: 'nothing was refused',
     find: ({ refusals }) => {
       // A taken name comes first: the rest may only follow from it.
       const first = refusals.find(({ reason }) => reason === 'NameConflict') ?? refusals[0];
-      return first === undefined ? undefined : refused(first, lower);
+      return first === undefined ? undefined : refused(first, words);
     },
   },
 ];

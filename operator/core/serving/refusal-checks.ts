@@ -6,7 +6,7 @@ import { isQuota, podSecurityFinding, quotaFinding, refusalChecks } from '../ref
 const lower = 'spec.replicas or spec.resources';
 
 /** What was refused of what serves. */
-export const servingRefusalChecks = refusalChecks(lower);
+export const servingRefusalChecks = refusalChecks({ lower, correct: 'correct the spec' });
 
 /** What keeps the Deployment's controller from creating pods. */
 export const creationChecks: readonly Check<{ deployment: Deployment | undefined }>[] = [

@@ -1,7 +1,8 @@
 import { servedSchemes } from '../../../runtime/contract.ts';
-import type { TrainingJob } from '../../api/training-job.gen.ts';
+import type { TrainingJob, TrainingJobSpec } from '../../api/training-job.gen.ts';
 import type { Check, Finding } from '../checks.ts';
 import { modelUri } from '../model-uri.ts';
+import { warning } from '../pod-checks.ts';
 import type { TrainingInputs } from './observed.ts';
 import { type Place, placesOf } from './places.ts';
 
@@ -33,6 +34,20 @@ function placeFinding({ field, uri, writes }: Place, allowFileUris: boolean): Fi
     `${field} has the scheme ${scheme}, which this version does not ${writes ? 'write to' : 'read'}; use one of ${schemes.join(', ')}`,
   );
 }
+
+function queueFinding({ runPolicy: { queueName } }: TrainingJobSpec): Finding | undefined {
+  return queueName === undefined
+    ? undefined
+    : warning(
+        'UnsupportedQueue',
+        `spec.runPolicy.queueName ${queueName} names a queue, which this version does not wait for; leave it out`,
+      );
+}
+
+/** What a spec asks for since its job began, and does not get: the job goes on all the same. */
+export const laterChecks: readonly Check<TrainingJobSpec>[] = [
+  { name: 'no queue holds the job up', find: queueFinding },
+];
 
 /** What no pod could ever do. Each is said before any pod is made, and only another spec changes it. */
 export const specChecks: readonly Check<SpecSubject>[] = [
@@ -68,13 +83,10 @@ export const specChecks: readonly Check<SpecSubject>[] = [
   },
   {
     name: 'no queue admits the job',
-    find: ({ owner: { spec } }) =>
-      spec.runPolicy.queueName === undefined
-        ? undefined
-        : refusal(
-            'UnsupportedQueue',
-            `spec.runPolicy.queueName ${spec.runPolicy.queueName} names a queue, which this version does not wait for; leave it out`,
-          ),
+    find: ({ owner: { spec } }) => {
+      const finding = queueFinding(spec);
+      return finding === undefined ? undefined : { ...finding, terminal: true };
+    },
   },
   {
     name: 'every place can be reached',

@@ -7,6 +7,7 @@ import type { Ending } from './ending.ts';
 import type { JobState } from './job-state.ts';
 import type { TrainingObserved } from './observed.ts';
 import { faultOf, roleFinding, type PodFinding } from './pod-findings.ts';
+import { laterChecks } from './spec-checks.ts';
 
 type Phase = NonNullable<TrainingJobStatus['phase']>;
 
@@ -25,7 +26,10 @@ export interface Verdict {
 /** A spec that no pod could follow. */
 export const refusedBy = (finding: Finding): Verdict => ({ phase: 'Pending', finding, refused: true });
 
-const refusals = refusalChecks('spec.workers.replicas, or the resources of spec.workers and spec.parameterServers');
+const refusals = refusalChecks({
+  lower: 'spec.workers.replicas, or the resources of spec.workers and spec.parameterServers',
+  correct: 'what shapes the pods of a TrainingJob cannot change: create another TrainingJob in its place',
+});
 
 const count = (ready: number, desired: number, one: string): string =>
   `${ready} of ${desired} ${one}${desired === 1 ? '' : 's'}`;
@@ -82,11 +86,12 @@ const isTrouble = (finding: Finding | undefined): finding is Finding => finding?
 /** The one thing to say about a job. */
 export function verdictOf(observed: TrainingObserved, state: JobState, ending: Ending | undefined): Verdict {
   if (ending !== undefined) return ended(ending);
-  if (state.suspended) return suspended(observed);
+  const ignored = firstFinding(laterChecks, observed.owner.spec);
+  if (state.suspended) return { ...suspended(observed), trouble: ignored };
   const refusal = firstFinding(refusals, observed);
   const servers = roleFinding(state.servers, observed, state);
   const workers = roleFinding(state.workers, observed, state);
-  const troubles = [refusal, servers, workers, faultOf(state.report)].filter(isTrouble);
+  const troubles = [refusal, servers, workers, faultOf(state.report), ignored].filter(isTrouble);
   if (state.training) {
     const finding = normal('Training', `the job trains, ${readiness(state)}`);
     return { phase: 'Running', finding, trouble: troubles[0] };

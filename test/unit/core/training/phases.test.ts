@@ -288,6 +288,26 @@ describe('a job', () => {
     expect(events).toMatchObject([{ type: 'Warning', reason }]);
   });
 
+  test.each<[string, object, string]>([
+    ['trains', {}, 'Running'],
+    ['is suspended', { suspend: true }, 'Suspending'],
+  ])('that %s waits for no queue that it was given since, and says so', (_, policy, phase) => {
+    const spec = { runPolicy: { ...policy, queueName: 'team-a' } };
+    const { status, condition } = told({ object: { spec, status: ran }, pods: [server, worker] });
+    expect(status.phase).toBe(phase);
+    expect(condition('Degraded')).toMatchObject({ status: 'True', reason: 'UnsupportedQueue' });
+    expect(condition('Degraded')?.message).toContain('spec.runPolicy.queueName team-a');
+    expect(condition('Stalled')).toBeUndefined();
+  });
+
+  test('says of a pod that is invalid that only another job can have another', () => {
+    const refusal = { ...quota, reason: 'Invalid', message: 'spec.containers[0]: no good' };
+    const { status, condition } = told({ object: { status: begun }, pods: [server], refusals: [refusal] });
+    expect(condition('Stalled')).toMatchObject({ status: 'True', reason: 'Invalid' });
+    expect(condition('Stalled')?.message).toMatch(/spec\.containers\[0\]: no good; .*create another TrainingJob/);
+    expect(status.phase).toBe('Pending');
+  });
+
   test('goes on while it cannot write checkpoints, and says so', () => {
     const report: Partial<TrainingReport> = {
       phase: 'Running',
