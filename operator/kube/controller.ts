@@ -196,7 +196,7 @@ export class Controller<Observed, Status> {
       },
       assumeGone: (object) => {
         const kind = this.#kindOf(object);
-        const change = kind === undefined ? undefined : storeOf(kind).delete(keyOf(object));
+        const change = kind === undefined ? undefined : storeOf(kind).delete(object);
         if (kind === undefined || change === undefined) return;
         this.changed(kind, change);
         announce?.(kind, change);

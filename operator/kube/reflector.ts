@@ -3,7 +3,7 @@ import type { Log } from '../../lib/log.ts';
 import type { KubeClient, ListPage } from './client.ts';
 import { hasAborted, pause, type Clock } from './clock.ts';
 import { isGone, KubeError } from './errors.ts';
-import { keyOf, type KubeObject, type ResourceKind } from './object.ts';
+import type { KubeObject, ResourceKind } from './object.ts';
 import type { Change, Store } from './store.ts';
 
 export interface ReflectorOptions {
@@ -107,7 +107,7 @@ export class Reflector {
   #take(type: string, object: KubeObject): void {
     const { store, onChange } = this.#options;
     if (type === 'BOOKMARK') return;
-    const change = type === 'DELETED' ? store.delete(keyOf(object)) : store.put(object);
+    const change = type === 'DELETED' ? store.delete(object) : store.put(object);
     if (change !== undefined) onChange(change);
   }
 

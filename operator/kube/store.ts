@@ -52,9 +52,11 @@ export class Store implements ReadStore {
     return old === undefined ? { new: object } : { old, new: object };
   }
 
-  delete(key: Key): Change | undefined {
+  /** Does nothing where another incarnation has the name by now. */
+  delete(object: KubeObject): Change | undefined {
+    const key = keyOf(object);
     const old = this.#objects.get(key);
-    if (old === undefined) return undefined;
+    if (old === undefined || old.metadata.uid !== object.metadata.uid) return undefined;
     this.#unindex(key, old);
     this.#objects.delete(key);
     return { old };
@@ -63,10 +65,8 @@ export class Store implements ReadStore {
   /** Takes a whole list for the truth, all at once: what is not in it (of that namespace, if one is given) is gone. */
   replace(objects: readonly KubeObject[], namespace?: string): Change[] {
     const kept = new Set(objects.map(keyOf));
-    const gone = this.list(namespace)
-      .map(keyOf)
-      .filter((key) => !kept.has(key));
-    return [...gone.map((key) => this.delete(key)), ...objects.map((object) => this.put(object))].filter(
+    const gone = this.list(namespace).filter((object) => !kept.has(keyOf(object)));
+    return [...gone.map((object) => this.delete(object)), ...objects.map((object) => this.put(object))].filter(
       (change) => change !== undefined,
     );
   }

@@ -39,7 +39,7 @@ describe('Store', () => {
     store.put(configMap('b', '2', 'one'));
     store.put(configMap('a', '3', 'two'));
     expect([names(store.ownedBy(ownerOf('one'))), names(store.ownedBy(ownerOf('two')))]).toEqual([['b'], ['a']]);
-    store.delete('n/a');
+    store.delete(configMap('a', '4', 'two'));
     expect(store.ownedBy(ownerOf('two'))).toEqual([]);
   });
 
@@ -58,6 +58,15 @@ describe('Store', () => {
     for (const reference of object.metadata.ownerReferences ?? []) delete reference.controller;
     store.put(object);
     expect(store.ownedBy(ownerOf('one'))).toEqual([]);
+  });
+
+  test('an object that is gone takes no successor of its name along', () => {
+    const store = new Store();
+    const successor = configMap('a', '2', 'one');
+    successor.metadata.uid = 'another';
+    store.put(successor);
+    expect(store.delete(configMap('a', '1', 'one'))).toBeUndefined();
+    expect([names(store.ownedBy(ownerOf('one'))), store.size]).toEqual([['a'], 1]);
   });
 
   test('a list of one namespace says nothing about the others', () => {
@@ -83,7 +92,7 @@ describe('Store', () => {
     store.put(configMap('a', '3'));
     expect(store.assume(configMap('a', '2'), configMap('a', '1'))).toBeUndefined();
     expect(store.get('n/a')?.metadata.resourceVersion).toBe('3');
-    store.delete('n/a');
+    store.delete(configMap('a', '3'));
     expect(store.assume(configMap('a', '4'), configMap('a', '3'))).toBeUndefined();
     expect(store.size).toBe(0);
   });
