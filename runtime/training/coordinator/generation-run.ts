@@ -78,8 +78,9 @@ export class GenerationRun {
     const trainingLoss = ledger.history.mean(version - perEpoch, version, (step) => rowsOf(this.#plan, step));
     const metrics = await this.#evaluate(context, version, 'validation');
     const evaluation: Evaluation = { version, trainingLoss, metrics };
-    const isBest = bestOf([...ledger.evaluations, evaluation]) === evaluation;
-    const best = isBest
+    // Without a validation split the best weights are the last ones, which need no copy.
+    const isBetter = metrics.loss !== undefined && bestOf([...ledger.evaluations, evaluation]) === evaluation;
+    const best = isBetter
       ? { version, folder: await keeper.write('best', version, context.generation, context.signal) }
       : undefined;
     ledger.add(evaluation, best);
@@ -111,13 +112,13 @@ export class GenerationRun {
   async #finish(version: number): Promise<TrainingResult> {
     const { slices, prepared, ledger, keeper, context, onFinishing } = this.#options;
     const best = bestOf(ledger.evaluations);
-    if (!best || !ledger.best) throw new Error('training ended without an epoch');
+    if (!best) throw new Error('training ended without an epoch');
     onFinishing();
     // Whatever is lost from here on, the last version and all that was measured can be had again.
     if (keeper.newest?.version !== version)
       await keeper.write('checkpoints', version, context.generation, context.signal);
     const lastWeights = await pullAll(slices, context, version, prepared.layout.total);
-    const atBest = best.version === version ? context : await this.#goTo(ledger.best);
+    const atBest = best.version === version ? context : await this.#goTo(best.version);
     const bestWeights =
       best.version === version ? lastWeights : await pullAll(slices, atBest, best.version, prepared.layout.total);
     const measured = await this.#evaluate(atBest, best.version, 'test');
@@ -134,8 +135,10 @@ export class GenerationRun {
   }
 
   /** Has the servers read the best weights, of which no training goes on. */
-  async #goTo({ version, folder }: { version: number; folder: string }): Promise<StageContext> {
-    const { nextContext, onFault } = this.#options;
+  async #goTo(version: number): Promise<StageContext> {
+    const { ledger, nextContext, onFault } = this.#options;
+    if (ledger.best?.version !== version) throw new Error(`the weights of version ${version} were not written`);
+    const { folder } = ledger.best;
     const context = nextContext();
     const { members, generation, incarnations } = context;
     members.pause(generation);

@@ -25,15 +25,12 @@ export function stateAt(state: CoordinatorState, version: number): CoordinatorSt
   return { ...state, evaluations, best };
 }
 
-/** What early stopping and "best" go by. */
-const criterion = ({ metrics, trainingLoss }: Evaluation): number => metrics.loss ?? trainingLoss;
-
-/** The first of the lowest loss: on the validation split, or of training where there is none. */
+/** The first of the lowest loss on the validation split; the last one where there is no such split. */
 export function bestOf(evaluations: readonly Evaluation[]): Evaluation | undefined {
-  return evaluations.reduce<Evaluation | undefined>(
-    (best, evaluation) => (best && criterion(best) <= criterion(evaluation) ? best : evaluation),
-    undefined,
-  );
+  return evaluations.reduce<Evaluation | undefined>((best, evaluation) => {
+    const [lowest, loss] = [best?.metrics.loss, evaluation.metrics.loss];
+    return lowest !== undefined && loss !== undefined && lowest <= loss ? best : evaluation;
+  }, undefined);
 }
 
 /** Whether so many epochs in a row brought nothing better. */
