@@ -29,8 +29,8 @@ def evaluate(model, rows):
 
 def accuracy_of(seed):
     model = case.model()
-    optimizer = case.optimizer_of(list(model.parameters.values()))
-    schedule = case.schedule_of(optimizer, epochs * math.ceil(len(train) / size))
+    optimizer = case.optimizer_of(list(model.parameters.values()), case.case["optimizer"])
+    schedule = case.schedule_of(optimizer, case.case["optimizer"]["schedule"], epochs * math.ceil(len(train) / size))
     generator = torch.Generator().manual_seed(seed)
     lowest, accuracy = math.inf, 0
     for _ in range(epochs):

@@ -27,8 +27,7 @@ def loss_of(outputs, labels):
     return F.cross_entropy(prediction, labels) if case["loss"] == "CrossEntropy" else F.mse_loss(prediction, labels)
 
 
-def optimizer_of(parameters):
-    spec = case["optimizer"]
+def optimizer_of(parameters, spec):
     name, rate, decay = spec["name"], spec["learningRate"], spec["weightDecay"]
     if name == "SGD":
         return torch.optim.SGD(parameters, rate, weight_decay=decay)
@@ -42,10 +41,10 @@ def optimizer_of(parameters):
     return kind(parameters, rate, (spec["beta1"], spec["beta2"]), spec["epsilon"], decay)
 
 
-def schedule_of(optimizer, steps):
+def schedule_of(optimizer, spec, steps):
     """The rate falls from the first step on, and is 0 at the last one."""
-    name, warmup = case["optimizer"]["schedule"]["name"], case["optimizer"]["schedule"]["warmupSteps"]
-    if warmup > 0:
+    name = spec["name"]
+    if spec["warmupSteps"] > 0:
         raise NotImplementedError("warmupSteps")
     if name == "Cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps - 1)

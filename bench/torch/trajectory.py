@@ -1,14 +1,14 @@
-"""Losses of `steps` steps on consecutive batches, from the weights in model.onnx, with 1 and with 2 threads."""
+"""Losses of `steps` steps on consecutive batches, from the weights in model.onnx, with 1 and with 2 threads, for each optimizer."""
 
 import torch
 
 import case
 
 
-def run(threads):
+def run(spec, threads):
     torch.set_num_threads(threads)
     model, (inputs, labels) = case.model(), case.data()
-    optimizer = case.optimizer_of(list(model.parameters.values()))
+    optimizer = case.optimizer_of(list(model.parameters.values()), spec)
     size, losses = case.case["batchSize"], []
     for step in range(case.case["steps"]):
         rows = torch.arange(step * size, (step + 1) * size) % inputs.shape[0]
@@ -20,4 +20,4 @@ def run(threads):
     return losses
 
 
-case.finish({"losses": run(1), "lossesTwoThreads": run(2)})
+case.finish([{"losses": run(spec, 1), "lossesTwoThreads": run(spec, 2)} for spec in case.case["optimizers"]])

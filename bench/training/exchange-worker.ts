@@ -10,7 +10,7 @@ import { readTrainingConfig } from '../../runtime/training/config.ts';
 import { readJobFile } from '../../runtime/training/job-file.ts';
 import { lookupIn } from '../../runtime/training/process-hosts.ts';
 import { usualTiming } from '../../runtime/training/transport/socket-connection.ts';
-import type { Contribution, GradientTask } from '../../runtime/training/worker/engine-messages.ts';
+import type { Contribution } from '../../runtime/training/worker/engine-messages.ts';
 import { Engine } from '../../runtime/training/worker/engine.ts';
 import { startWorker } from '../../runtime/training/worker/start-worker.ts';
 import type { TrainingGraph } from '../../runtime/training/training-graph.ts';
@@ -27,10 +27,15 @@ class NoEngine extends Engine {
     return Promise.resolve();
   }
 
-  /** The same memory each time: a step is pushed before the next one is pulled. */
-  override gradient(task: GradientTask): Promise<Contribution> {
-    if (!this.#gradient || task.leaves.length !== 1) throw new Error('each worker is to have one shard');
+  /** Memory that nobody writes to: it may be on its way to servers several times at once. */
+  override gradient(): Promise<Contribution> {
+    if (!this.#gradient) throw new Error('a task came before the graph');
     return Promise.resolve(this.#gradient);
+  }
+
+  /** Of what a worker has while it is alone. */
+  override add(left: Contribution): Promise<Contribution> {
+    return Promise.resolve(left);
   }
 }
 

@@ -7,11 +7,13 @@ import { writeDigits } from '../../examples/digits/data.ts';
 import { buildModel } from '../../runtime/training/model/build-model.ts';
 import { serverName, TrainingCluster } from '../../test/support/training.ts';
 import type { Row } from '../main.ts';
+import { measured } from '../statistics.ts';
 import { runTorch } from '../torch.ts';
 import { adam, cnn, digits, mlp, type ModelCase } from './cases.ts';
 
 const batchSize = 128;
-const seconds = 10;
+const seconds = 6;
+const rounds = 3;
 const threads = availableParallelism();
 
 /** Samples per second of a whole job, one server and one worker with as many runs at a time as there are cores, data read along. */
@@ -60,21 +62,26 @@ async function theirs({ source, shape }: ModelCase): Promise<number> {
   return samplesPerSecond;
 }
 
-/** P8: whole jobs beside PyTorch's eager steps on data in memory, with the same number of cores. */
+/** P8: whole jobs beside PyTorch's eager steps on data in memory, with the same number of cores, in turns. */
 export async function throughput(): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'modelyard-bench-'));
   const rows: Row[] = [];
   try {
     const data = await readFile(await writeDigits(folder), 'utf8');
     for (const modelCase of [mlp, cnn]) {
-      const before = await theirs(modelCase);
-      const mine = await ours(modelCase, data);
-      const after = await theirs(modelCase);
+      const [mine, others]: [number[], number[]] = [[], []];
+      for (let round = 0; round < rounds; round++) {
+        others.push(await theirs(modelCase));
+        mine.push(await ours(modelCase, data));
+      }
+      const [oursRange, referenceRange] = [measured(mine), measured(others)];
       rows.push({
-        what: `P8 ${modelCase.name}, Adam, batch ${batchSize}, ${threads} cores`,
+        what: `P8 ${modelCase.name}, Adam, batch ${batchSize}, ${threads} cores, median of ${rounds} rounds`,
         unit: 'samples/s',
-        ours: mine,
-        reference: (before + after) / 2,
+        ours: oursRange.median,
+        oursRange,
+        reference: referenceRange.median,
+        referenceRange,
         referenceName: 'PyTorch eager',
       });
     }
