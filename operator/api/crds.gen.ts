@@ -3971,6 +3971,11 @@ export const crds: readonly Crd[] = [
              "maxLength": 1024,
              "description": "Where the model lies."
             },
+            "completionTime": {
+             "type": "string",
+             "format": "date-time",
+             "description": "When the job first ended so: applied again, it keeps its place among the versions of the lineage."
+            },
             "digest": {
              "type": "string",
              "maxLength": 71,

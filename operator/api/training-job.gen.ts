@@ -965,6 +965,10 @@ export interface TrainingJobStatus {
      */
     uri?: string;
     /**
+     * When the job first ended so: applied again, it keeps its place among the versions of the lineage.
+     */
+    completionTime?: string;
+    /**
      * Its content, sha256:HEX.
      */
     digest?: string;

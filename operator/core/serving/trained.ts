@@ -12,9 +12,8 @@ type Trained = NonNullable<ModelDeployment['spec']['model']['trained']>;
 
 /** The version that a job made; undefined unless it may be served. */
 function versionOf({ metadata, spec, status }: TrainingJob): TrainedVersion | undefined {
-  const { uri, digest, accepted } = status?.output ?? {};
-  const { completionTime, phase } = status ?? {};
-  if (phase !== 'Succeeded' || accepted !== true) return undefined;
+  const { uri, digest, accepted, completionTime } = status?.output ?? {};
+  if (status?.phase !== 'Succeeded' || accepted !== true) return undefined;
   if (uri === undefined || digest === undefined || completionTime === undefined) return undefined;
   const { modelName, storage } = spec.output;
   return {
@@ -27,7 +26,10 @@ function versionOf({ metadata, spec, status }: TrainingJob): TrainedVersion | un
   };
 }
 
-/** Two jobs may end in the same second; which is newer must not depend on who asks. */
+/**
+ * By when each job first ended, so that one which is applied again brings nothing back. Two may end in the same second; which is newer must
+ * not depend on who asks.
+ */
 function isNewer(a: TrainedVersion, b: TrainedVersion): boolean {
   const [timeA, timeB] = [Date.parse(a.completionTime), Date.parse(b.completionTime)];
   return timeA === timeB ? a.job > b.job : timeA > timeB;

@@ -35,14 +35,24 @@ function secured(tls: boolean): Judgement {
   );
 }
 
-function checkpointed(step: number | undefined): Judgement {
-  return judged(
-    'Checkpointed',
-    step !== undefined,
-    step === undefined
-      ? { reason: 'NoCheckpoint', message: 'nothing is kept yet: if all pods were lost, the job would begin anew' }
-      : { reason: 'Written', message: `the newest complete checkpoint holds step ${step}` },
-  );
+function checkpointed(step: number | undefined, phase: Verdict['phase']): Judgement {
+  const over = phase === 'Succeeded' || phase === 'Failed';
+  if (step !== undefined) {
+    const message = over
+      ? `the job is over, and its last checkpoint holds step ${step}`
+      : `the newest complete checkpoint holds step ${step}`;
+    return judged('Checkpointed', true, { reason: 'Written', message });
+  }
+  const [reason, message] =
+    phase === 'Succeeded'
+      ? ['NotNeeded', 'the job is over: it found the model that it would have made, and trained nothing']
+      : [
+          'NoCheckpoint',
+          over
+            ? 'the job is over, and nothing of it is kept: another one of its name and spec would begin anew'
+            : 'nothing is kept yet: if all pods were lost, the job would begin anew',
+        ];
+  return judged('Checkpointed', false, { reason, message });
 }
 
 function judgements({ phase, finding, trouble, acceptance, checkpointStep, tls }: Judged): Judgement[] {
@@ -59,7 +69,7 @@ function judgements({ phase, finding, trouble, acceptance, checkpointStep, tls }
       phase === 'Suspended',
       suspension ? finding : { reason: 'NotSuspended', message: 'spec.runPolicy.suspend is false' },
     ),
-    checkpointed(checkpointStep),
+    checkpointed(checkpointStep, phase),
     secured(tls),
     ...(acceptance === undefined ? [] : [judged('Accepted', acceptance.accepted, acceptance)]),
     // These are only there while they are true.

@@ -58,7 +58,8 @@ export function progressOf(
   return {
     ...remembered(status),
     step: job.step,
-    epoch: job.epoch,
+    // Before the data are read, there are none.
+    ...(job.totalSteps === 0 ? {} : { epoch: job.epoch }),
     progress: percent(job),
     ...(loss === undefined ? {} : { loss: figure(loss) }),
     ...(Object.keys(job.validationMetrics).length === 0 ? {} : { metrics: figures(job.validationMetrics) }),
@@ -80,19 +81,25 @@ function historyPoint({ step, loss, validationLoss }: HistoryPoint): NonNullable
   };
 }
 
-/** What came of a job that succeeded. */
+/** What came of a job that succeeded. The last report that was heard may be older than its end. */
 export function resultOf(
-  { uri, digest, specHash, dataDigest, steps, testMetrics }: NonNullable<TrainingOutcome['output']>,
+  output: NonNullable<TrainingOutcome['output']>,
   spec: TrainingJobSpec,
   before: Measured,
-): Pick<TrainingJobStatus, 'output' | 'score' | 'step' | 'progress'> {
+  now: Date,
+): Pick<TrainingJobStatus, 'output' | 'score' | 'step' | 'progress' | 'checkpointStep'> {
+  const { uri, digest, specHash, dataDigest, steps, completedAtMs, testMetrics } = output;
   const score = scoreOf(spec, testMetrics);
+  const checkpointStep = furthest(before.checkpointStep, output.checkpointStep);
   return {
-    step: before.step ?? steps,
+    step: Math.max(before.step ?? 0, steps),
     progress: '100%',
+    ...(checkpointStep === undefined ? {} : { checkpointStep }),
     ...(score === undefined ? {} : { score }),
     output: {
       uri,
+      // A clock that is ahead must not keep later versions from being newer.
+      completionTime: rfc3339(new Date(Math.min(completedAtMs, now.getTime()))),
       digest,
       specHash,
       dataDigest,
@@ -101,3 +108,6 @@ export function resultOf(
     },
   };
 }
+
+const furthest = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);

@@ -46,7 +46,7 @@ export function statusOf(observed: TrainingObserved, state: JobState, verdict: V
   const { now } = inputs;
   const { ending } = verdict;
   const measured = progressOf(state.progress, state.training && ending === undefined, before, now);
-  const result = ending?.output === undefined ? {} : resultOf(ending.output, spec, measured);
+  const result = ending?.output === undefined ? {} : resultOf(ending.output, spec, measured, now);
   const acceptance = result.output === undefined ? undefined : acceptanceOf(spec.acceptance, result.output.testMetrics);
   const observedGeneration = metadata.generation ?? 0;
   return {
@@ -62,7 +62,12 @@ export function statusOf(observed: TrainingObserved, state: JobState, verdict: V
       backoff: state.backoff,
       ...timesOf(observed, state, verdict, inputs),
       conditions: conditionsOf(
-        { ...verdict, acceptance, checkpointStep: measured.checkpointStep, tls: spec.transport !== undefined },
+        {
+          ...verdict,
+          acceptance,
+          checkpointStep: { ...measured, ...result }.checkpointStep,
+          tls: spec.transport !== undefined,
+        },
         before.conditions ?? [],
         observedGeneration,
         now,

@@ -8,20 +8,28 @@ const digestOf = (letter: string): string => `sha256:${letter.repeat(64)}`;
 
 interface Made {
   name: string;
+  /** When its model was made. */
   day: number;
+  /** When the job was over, if that was another day. */
+  over?: number;
   accepted?: boolean;
   digest?: string;
   phase?: string;
   conditions?: object[];
 }
 
-const job = ({ name, day, accepted = true, digest = name, phase = 'Succeeded', conditions = [] }: Made) =>
+const job = ({ name, day, over, accepted = true, digest = name, phase = 'Succeeded', conditions = [] }: Made) =>
   admittedJob({
     metadata: { name },
     status: {
       phase,
-      completionTime: `2026-11-${day}T10:00:00Z`,
-      output: { uri: `s3://models/digits/${digest}`, digest: digestOf(digest), accepted },
+      completionTime: `2026-11-${over ?? day}T10:00:00Z`,
+      output: {
+        uri: `s3://models/digits/${digest}`,
+        digest: digestOf(digest),
+        completionTime: `2026-11-${day}T10:00:00Z`,
+        accepted,
+      },
       conditions,
     },
   });
@@ -62,10 +70,17 @@ describe('the version that is served', () => {
     { what: 'is the newest', jobs: [newer, old], expected: 'b' },
     { what: 'of one second is the last in the alphabet', jobs: [{ ...old, name: 'b' }, old], expected: 'b' },
     { what: 'is an older one where the newest is not accepted', jobs: [old, refused], expected: 'a' },
+    { what: 'is the newest, whichever job was applied again', jobs: [{ ...old, over: 23 }, newer], expected: 'b' },
     { what: 'goes over to a newer one', jobs: [old, newer], before: a, expected: 'b' },
     { what: 'stays where a newer one is not accepted', jobs: [old, refused], before: a, expected: 'a' },
     { what: 'stays when its job goes and an older one is left', jobs: [old], before: b, expected: 'b' },
     { what: 'stays when all jobs go', jobs: [], before: b, expected: 'b' },
+    {
+      what: 'stays where the job of an older one is applied again',
+      jobs: [{ ...old, over: 23 }],
+      before: b,
+      expected: 'b',
+    },
     { what: 'goes back where it is no longer accepted', jobs: [old, refused], before: b, expected: 'a' },
     { what: 'stays where it is not accepted any more and is the only one', jobs: [refused], before: b, expected: 'b' },
     { what: 'is renewed by a job that is applied again', jobs: [{ ...newer, day: 22 }], before: b, expected: 'b' },
