@@ -1,25 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { labels } from '../../operator/core/metadata.ts';
 import { HttpClient } from '../../operator/kube/http-client.ts';
 import { connect } from '../../operator/kube/kube-config.ts';
 import { refOf, type KubeObject } from '../../operator/kube/object.ts';
 import { createOperator } from '../../operator/operator.ts';
 import { createLog } from '../../lib/log.ts';
-import type { ServingReport } from '../../runtime/contract.ts';
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { installCrds, restrictedNamespace } from '../cluster/fixtures.ts';
 import { installUnschedulable, setUnschedulable } from '../cluster/unschedulable.ts';
-import { PodPlayer, type PodFate } from '../cluster/pod-player.ts';
+import { PodPlayer } from '../cluster/pod-player.ts';
+import { deploymentOf, PodScript } from '../support/pod-script.ts';
 import { RecordingClient } from '../support/recording-client.ts';
 import type { Platform } from './platform.ts';
 
 export interface KwokPlatform extends Platform {
   readonly cluster: Cluster;
-}
-
-/** Pods by the deployment they belong to, as `NAMESPACE/NAME`. */
-function deploymentOf({ metadata }: KubeObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.labels?.[labels.deployment] ?? ''}`;
 }
 
 /** Namespaces that enforce `restricted`, on a real kube-apiserver; KWOK and a script play the node. */
@@ -40,17 +34,12 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
   const writer = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'modelyard' });
   const recorder = new RecordingClient(writer);
   const user = new HttpClient(await connect({ path: kubeconfig }), { fieldManager: 'user' });
-  const fates = new Map<string, PodFate>();
-  const reports = new Map<string, ServingReport['model']>();
-  const player = await PodPlayer.start(kubeconfig, (pod) => fates.get(deploymentOf(pod)) ?? { state: 'Ready' });
+  const script = new PodScript();
+  const player = await PodPlayer.start(kubeconfig, (pod) => script.fateOf(pod));
 
   const fetchReport: typeof fetch = (input) => {
     const url = new URL(input instanceof Request ? input.url : input);
-    const pod = player.podAt(url.hostname);
-    const model = pod === undefined ? undefined : reports.get(deploymentOf(pod));
-    if (pod === undefined || model === undefined) return Promise.reject(new TypeError('nobody answers'));
-    const report: ServingReport = { version: 1, kind: 'Serving', podName: pod.metadata.name, model };
-    return Promise.resolve(Response.json(report));
+    return script.answer(player.podAt(url.hostname));
   };
 
   return {
@@ -59,23 +48,25 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
     user,
     node: {
       async pods(namespace, deployment, state, message) {
-        const key = `${namespace}/${deployment}`;
-        const before = fates.get(key)?.state;
-        fates.set(key, { state, ...(message === undefined ? {} : { message }) });
-        const changed = (before === 'Unschedulable') !== (state === 'Unschedulable');
+        const before = script.setDeployment(namespace, deployment, {
+          state,
+          ...(message === undefined ? {} : { message }),
+        });
+        const changed = (before?.state === 'Unschedulable') !== (state === 'Unschedulable');
         if (changed) {
           await setUnschedulable(cluster.kubectl, namespace, deployment, state === 'Unschedulable');
           // Where a pod may go is settled when it is made.
-          const present = player.pods().filter((pod) => deploymentOf(pod) === key);
+          const present = player.pods().filter((pod) => deploymentOf(pod) === `${namespace}/${deployment}`);
           await Promise.all(present.map((pod) => user.remove(refOf(pod))));
         }
         await player.again();
       },
-      report(namespace, deployment, model) {
-        const key = `${namespace}/${deployment}`;
-        if (model === undefined) reports.delete(key);
-        else reports.set(key, model);
+      async pod(namespace, name, fate) {
+        script.setPod(await user.get({ apiVersion: 'v1', kind: 'Pod', name, namespace }), fate);
+        await player.again();
       },
+      report: (namespace, deployment, model) => script.setModel(namespace, deployment, model),
+      trainingReport: (namespace, job, report) => script.setJob(namespace, job, report),
     },
     async namespace() {
       const name = `team-${randomBytes(4).toString('hex')}`;

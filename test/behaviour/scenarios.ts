@@ -5,23 +5,45 @@ import { drift } from './scenarios/drift.ts';
 import { lifecycle } from './scenarios/lifecycle.ts';
 import { refusedSpecs } from './scenarios/refused-specs.ts';
 import { specChanges } from './scenarios/spec-changes.ts';
+import { trainingFailures } from './scenarios/training-failures.ts';
+import { trainingLosses } from './scenarios/training-losses.ts';
+import { trainingRefusals } from './scenarios/training-refusals.ts';
+import { trainingLifecycle } from './scenarios/training.ts';
 import type { Scenario } from './steps.ts';
+import { slotsFor } from '../support/slots.ts';
 
-const scenarios: readonly Scenario[] = [...lifecycle, ...specChanges, ...drift, ...conditions, ...refusedSpecs];
+const scenarios: readonly Scenario[] = [
+  ...lifecycle,
+  ...specChanges,
+  ...drift,
+  ...conditions,
+  ...refusedSpecs,
+  ...trainingLifecycle,
+  ...trainingRefusals,
+  ...trainingLosses,
+  ...trainingFailures,
+];
 
 /** Scenarios that run at the same time. */
 const parallel = 12;
 const timeoutMs = 600_000;
 
-/** Runs `work` for every item, a few at a time; each promise settles with its own item's outcome. */
+/** Runs `work` for every item, in order, a few at a time; each promise settles with its own item's outcome. */
 function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Map<T, Promise<void>> {
-  const lanes: Promise<unknown>[] = Array.from({ length: parallel }, () => Promise.resolve());
+  const slots = slotsFor(parallel);
+  const turn = async (item: T): Promise<void> => {
+    await slots.take();
+    try {
+      await work(item);
+    } finally {
+      slots.give();
+    }
+  };
   return new Map(
-    items.map((item, index) => {
-      const lane = index % parallel;
-      const outcome = (lanes[lane] ?? Promise.resolve()).then(() => work(item));
-      // A failure is told by its own test, and does not stop the lane.
-      lanes[lane] = outcome.catch(() => undefined);
+    items.map((item) => {
+      const outcome = turn(item);
+      // A failure is told by its own test, which may still have to come.
+      outcome.catch(() => undefined);
       return [item, outcome];
     }),
   );

@@ -5,7 +5,7 @@ import { servingNames } from '../../operator/core/metadata.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
-import type { Platform } from './platform.ts';
+import type { Platform, Write } from './platform.ts';
 
 const apiVersion = 'modelyard.dev/v1alpha1';
 export const uri = 's3://models/digits/';
@@ -89,20 +89,27 @@ export async function untilReady(platform: Platform, namespace: string, name = '
   return read(platform, namespace, name);
 }
 
-/** Waits until no status, and nothing else, was written for `ms`. */
-export async function untilQuiet(platform: Platform, ms: number): Promise<void> {
-  await eventually(async () => {
-    platform.operatorWrites();
-    await pause(ms);
-    expect(platform.operatorWrites()).toEqual([]);
-  });
+/** What was written in these namespaces since the last look: jobs of other scenarios may still have to end. */
+const writesIn = (platform: Platform, namespaces: readonly string[]): Write[] =>
+  platform.operatorWrites().filter(({ ref }) => namespaces.includes(ref.namespace ?? ''));
+
+/** Waits until no status, and nothing else, was written in these namespaces for `ms`. */
+export async function untilQuiet(platform: Platform, namespaces: readonly string[], ms: number): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs;
+  for (let lastMs = performance.now(); performance.now() < lastMs + ms;) {
+    await pause(100);
+    const writes = writesIn(platform, namespaces);
+    if (writes.length === 0) continue;
+    lastMs = performance.now();
+    if (lastMs > deadlineMs) throw new Error(`it never gets quiet: ${JSON.stringify(writes)}`);
+  }
 }
 
-/** Nothing is written from now on for `ms`. */
-export async function expectQuiet(platform: Platform, ms: number): Promise<void> {
+/** Nothing is written in these namespaces from now on for `ms`. */
+export async function expectQuiet(platform: Platform, namespaces: readonly string[], ms: number): Promise<void> {
   platform.operatorWrites();
   await pause(ms);
-  expect(platform.operatorWrites()).toEqual([]);
+  expect(writesIn(platform, namespaces)).toEqual([]);
 }
 
 /** Everything that a deployment of this name owns, as `Kind/name`, sorted. */

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { freePort } from '../support/free-port.ts';
+import { lostReason } from '../support/played-status.ts';
 import type { Supervisor } from '../support/supervisor.ts';
 import type { Binaries } from './binaries.ts';
 import type { Kubectl } from './kubectl.ts';
@@ -21,9 +22,11 @@ const conditions = `conditions:
 {{ end }}
 `;
 const deleted = { key: '.metadata.deletionTimestamp', operator: 'Exists' };
+const disruption = '.status.conditions.[] | select( .type == "DisruptionTarget" ) | .reason';
+const hasNode = { key: disruption, operator: 'NotIn', values: [lostReason] };
 
 /**
- * KWOK keeps nodes ready and lets go of deleted pods. It gives pods no state by itself: pod-player.ts does, because it
+ * KWOK keeps nodes ready and lets go of deleted pods, but for those that were lost with their node. It gives pods no state by itself: pod-player.ts does, because it
  * must be known before a pod appears.
  */
 const stages = [
@@ -43,7 +46,7 @@ const stages = [
     metadata: { name: 'pod-delete' },
     spec: {
       resourceRef: { apiGroup: 'v1', kind: 'Pod' },
-      selector: { matchExpressions: [deleted] },
+      selector: { matchExpressions: [deleted, hasNode] },
       next: { delete: true },
     },
   },

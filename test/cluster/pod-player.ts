@@ -3,16 +3,11 @@ import { hasAborted } from '../../operator/kube/clock.ts';
 import { isConflict, isGone, isNotFound } from '../../operator/kube/errors.ts';
 import { connect } from '../../operator/kube/kube-config.ts';
 import { keyOf, refOf, type Key, type KubeObject } from '../../operator/kube/object.ts';
-import type { PodState } from '../behaviour/platform.ts';
+import type { PodFate } from '../behaviour/platform.ts';
+import { playedStatus } from '../support/played-status.ts';
 import { ClusterError } from './errors.ts';
 
 const podKind = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
-
-/** What becomes of a pod, and what its status says about it. */
-export interface PodFate {
-  state: PodState;
-  message?: string;
-}
 
 /** Undefined: leave the pod as it is. */
 export type FateOf = (pod: KubeObject) => PodFate | undefined;
@@ -26,60 +21,6 @@ const statusOf = (pod: KubeObject): Status => pod.status ?? {};
 
 function schedulingMessage(pod: KubeObject): string | undefined {
   return statusOf(pod).conditions?.find(({ type }) => type === 'PodScheduled')?.message;
-}
-
-function containerStatus(name: string, { state, message = '' }: PodFate, now: string): Record<string, unknown> {
-  const common = { name, image: 'image', imageID: '', restartCount: 0, ready: false, started: false };
-  switch (state) {
-    case 'Ready':
-      return { ...common, ready: true, started: true, state: { running: { startedAt: now } } };
-    case 'NotReady':
-      return { ...common, started: true, state: { running: { startedAt: now } } };
-    case 'ImagePullBackOff':
-    case 'CreateContainerConfigError':
-      return { ...common, state: { waiting: { reason: state, message } } };
-    case 'OOMKilled':
-      return {
-        ...common,
-        restartCount: 1,
-        state: { waiting: { reason: 'CrashLoopBackOff', message: 'back-off restarting failed container' } },
-        lastState: { terminated: { reason: 'OOMKilled', exitCode: 137, startedAt: now, finishedAt: now, message } },
-      };
-    case 'Unschedulable':
-    case 'Evicted':
-      return { ...common, state: { terminated: { reason: 'Error', exitCode: 137, startedAt: now, finishedAt: now } } };
-  }
-}
-
-/** The pod status that a kubelet, or for an unschedulable pod the scheduler, would write. */
-function playedStatus(pod: KubeObject, fate: PodFate, podIP: string, now: Date): Record<string, unknown> {
-  const at = now.toISOString().replace(/\.\d+Z$/, 'Z');
-  const condition = (type: string, holds: boolean, more: object = {}) => ({
-    type,
-    status: holds ? 'True' : 'False',
-    lastTransitionTime: at,
-    ...more,
-  });
-  if (fate.state === 'Unschedulable') {
-    const why = { reason: 'Unschedulable', message: fate.message ?? '' };
-    return { phase: 'Pending', conditions: [condition('PodScheduled', false, why)] };
-  }
-  const message = fate.message ?? '';
-  if (fate.state === 'Evicted')
-    return { phase: 'Failed', reason: 'Evicted', message, conditions: [condition('Ready', false)] };
-  const ready = fate.state === 'Ready';
-  const isUp = ready || fate.state === 'NotReady' || fate.state === 'OOMKilled';
-  const { containers, initContainers = [] } = pod.spec as Record<string, { name: string }[]>;
-  const initialized = initContainers.map(({ name }) => containerStatus(name, { state: 'Ready' }, at));
-  return {
-    phase: isUp ? 'Running' : 'Pending',
-    podIP,
-    podIPs: [{ ip: podIP }],
-    startTime: at,
-    conditions: [condition('Initialized', true), condition('ContainersReady', ready), condition('Ready', ready)],
-    containerStatuses: (containers ?? []).map(({ name }) => containerStatus(name, fate, at)),
-    ...(initialized.length === 0 ? {} : { initContainerStatuses: initialized }),
-  };
 }
 
 /**

@@ -1,26 +1,19 @@
 import type { LocalCluster } from '../../cli/local/cluster.ts';
-import type { PodStatus } from '../../cli/local/pod.ts';
+import type { PodSpec, PodStatus } from '../../cli/local/pod.ts';
 import { podKind } from '../../cli/local/workloads.ts';
-import { labels } from '../../operator/core/metadata.ts';
 import { type KubeObject, refOf } from '../../operator/kube/object.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
-import type { NodeScript, PodState } from '../behaviour/platform.ts';
-
-interface Script {
-  state: PodState;
-  message: string;
-}
-
-const startedAt = '2026-11-24T00:00:00Z';
-const keyOf = ({ metadata }: KubeObject): string =>
-  `${metadata.namespace ?? ''}/${metadata.labels?.[labels.deployment] ?? ''}`;
+import type { NodeScript, PlayedReport, PodFate, PodState } from '../behaviour/platform.ts';
+import { playedStatus } from './played-status.ts';
+import { PodScript } from './pod-script.ts';
 
 /** Plays the laptop's node: gives every pod the status that the script says, and answers for it. */
 export class ScriptedNode implements NodeScript {
   readonly #cluster: LocalCluster;
-  readonly #scripts = new Map<string, Script>();
-  readonly #reports = new Map<string, ServingReport['model']>();
+  readonly #script = new PodScript();
   readonly #addresses = new Map<string, string>();
+  /** By uid: the fate that the status tells of. */
+  readonly #played = new Map<string, string>();
   readonly #unsubscribe: () => void;
   #due = false;
 
@@ -30,24 +23,30 @@ export class ScriptedNode implements NodeScript {
   }
 
   pods(namespace: string, deployment: string, state: PodState, message = ''): Promise<void> {
-    this.#scripts.set(`${namespace}/${deployment}`, { state, message });
+    this.#script.setDeployment(namespace, deployment, { state, message });
+    this.#playAll();
+    return Promise.resolve();
+  }
+
+  pod(namespace: string, name: string, fate: PodFate): Promise<void> {
+    this.#script.setPod(this.#cluster.get({ ...podKind, name, namespace }), fate);
     this.#playAll();
     return Promise.resolve();
   }
 
   report(namespace: string, deployment: string, model: ServingReport['model'] | undefined): void {
-    if (model === undefined) this.#reports.delete(`${namespace}/${deployment}`);
-    else this.#reports.set(`${namespace}/${deployment}`, model);
+    this.#script.setModel(namespace, deployment, model);
+  }
+
+  trainingReport(namespace: string, job: string, report: PlayedReport | undefined): void {
+    this.#script.setJob(namespace, job, report);
   }
 
   /** Answers in place of a pod's admin port. */
   readonly fetch: typeof fetch = (input) => {
     const { hostname } = new URL(input instanceof Request ? input.url : input);
-    const pod = this.#cluster.all(podKind).find((each) => (each.status as PodStatus | undefined)?.podIP === hostname);
-    const model = pod === undefined ? undefined : this.#reports.get(keyOf(pod));
-    if (pod === undefined || model === undefined) return Promise.reject(new TypeError('fetch failed'));
-    const report: ServingReport = { version: 1, kind: 'Serving', podName: pod.metadata.name, model };
-    return Promise.resolve(new Response(JSON.stringify(report)));
+    const isThere = (pod: KubeObject) => (pod.status as PodStatus | undefined)?.podIP === hostname;
+    return this.#script.answer(this.#cluster.all(podKind).find(isThere));
   };
 
   stop(): void {
@@ -65,47 +64,27 @@ export class ScriptedNode implements NodeScript {
 
   #playAll(): void {
     for (const pod of this.#cluster.all(podKind)) {
-      if (pod.metadata.deletionTimestamp !== undefined) this.#cluster.purge(refOf(pod));
-      else this.#cluster.writeStatus(refOf(pod), { ...this.#statusOf(pod) });
+      const fate = this.#script.fateOf(pod);
+      if (pod.metadata.deletionTimestamp === undefined) this.#play(pod, fate);
+      else if (fate.state !== 'Lost') this.#cluster.purge(refOf(pod));
     }
   }
 
-  #address(pod: KubeObject): string {
-    const uid = pod.metadata.uid ?? '';
+  #play(pod: KubeObject, fate: PodFate): void {
+    const { uid = '' } = pod.metadata;
+    const wanted = JSON.stringify(fate);
+    if (this.#played.get(uid) === wanted) return;
+    this.#played.set(uid, wanted);
+    if (fate.state !== 'Unschedulable') {
+      this.#cluster.update({ ...pod, spec: { ...(pod.spec as PodSpec), nodeName: 'laptop' } });
+    }
+    this.#cluster.writeStatus(refOf(pod), playedStatus(pod, fate, this.#address(uid), new Date()));
+  }
+
+  #address(uid: string): string {
     const next = this.#addresses.size + 1;
     const address = this.#addresses.get(uid) ?? `10.${next >> 16}.${(next >> 8) & 255}.${next & 255}`;
     this.#addresses.set(uid, address);
     return address;
-  }
-
-  #statusOf(pod: KubeObject): PodStatus {
-    const { state, message } = this.#scripts.get(keyOf(pod)) ?? { state: 'Ready', message: '' };
-    const condition = (type: 'PodScheduled' | 'Ready', holds: boolean) =>
-      ({ type, status: holds ? 'True' : 'False', lastTransitionTime: startedAt }) as const;
-    if (state === 'Unschedulable') {
-      return { phase: 'Pending', conditions: [{ ...condition('PodScheduled', false), reason: state, message }] };
-    }
-    if (state === 'Evicted') return { phase: 'Failed', reason: state, message };
-    const ready = state === 'Ready';
-    const podIP = this.#address(pod);
-    const waits = state === 'ImagePullBackOff' || state === 'CreateContainerConfigError';
-    const killed = { exitCode: 137, reason: 'OOMKilled', startedAt, finishedAt: startedAt };
-    return {
-      phase: waits ? 'Pending' : 'Running',
-      podIP,
-      podIPs: [{ ip: podIP }],
-      conditions: [condition('PodScheduled', true), condition('Ready', ready)],
-      containerStatuses: [
-        {
-          name: 'runtime',
-          ready,
-          restartCount: state === 'OOMKilled' ? 1 : 0,
-          image: '',
-          imageID: '',
-          state: waits ? { waiting: { reason: state, message } } : { running: { startedAt } },
-          ...(state === 'OOMKilled' ? { lastState: { terminated: killed } } : {}),
-        },
-      ],
-    };
   }
 }

@@ -3,17 +3,55 @@ import { servingKinds } from '../../../operator/controllers/kinds.ts';
 import type { KubeObject, ObjectRef } from '../../../operator/kube/object.ts';
 import type { Platform } from '../platform.ts';
 import { eventually, modelDeployment, type Scenario, untilReady } from '../steps.ts';
+import { startedJob, untilJob } from '../training-steps.ts';
 
 const managedBy = 'app.kubernetes.io/managed-by';
 
-/** A field of each kind that somebody changes by hand. */
-const tampering: Record<string, (object: KubeObject) => KubeObject> = {
+/** A field that somebody changes by hand. */
+type Tamper = (object: KubeObject) => KubeObject;
+
+/** What owns objects, and how each kind of them is tampered with; null: its fields cannot be changed. */
+interface Owner {
+  what: string;
+  tampering: Record<string, Tamper | null>;
+  /** Makes one, and waits until it is settled. @returns its namespace */
+  start(platform: Platform): Promise<string>;
+  /** Waits until it is settled again. */
+  untilSettled(platform: Platform, namespace: string): Promise<unknown>;
+}
+
+const changed = (object: KubeObject, fields: object): KubeObject => ({
+  ...object,
+  spec: { ...(object.spec as object), ...fields },
+});
+const common: Record<string, Tamper> = {
   ServiceAccount: (object) => ({ ...object, automountServiceAccountToken: true }),
-  ConfigMap: (object) => ({ ...object, data: { 'digests.json': 'tampered' } }),
-  NetworkPolicy: (object) => ({ ...object, spec: { ...(object.spec as object), ingress: [{}] } }),
-  Service: (object) => ({ ...object, spec: { ...(object.spec as object), selector: { nobody: 'here' } } }),
-  Deployment: (object) => ({ ...object, spec: { ...(object.spec as object), replicas: 7 } }),
-  PodDisruptionBudget: (object) => ({ ...object, spec: { ...(object.spec as object), maxUnavailable: 2 } }),
+  NetworkPolicy: (object) => changed(object, { ingress: [{}] }),
+  Service: (object) => changed(object, { selector: { nobody: 'here' } }),
+};
+
+const modelDeployments: Owner = {
+  what: 'ModelDeployment',
+  tampering: {
+    ...common,
+    ConfigMap: (object) => ({ ...object, data: { 'digests.json': 'tampered' } }),
+    Deployment: (object) => changed(object, { replicas: 7 }),
+    PodDisruptionBudget: (object) => changed(object, { maxUnavailable: 2 }),
+  },
+  start: async (platform) => {
+    const namespace = await platform.namespace();
+    await platform.user.apply(modelDeployment(namespace, 'digits', { replicas: 2 }));
+    await untilReady(platform, namespace);
+    return namespace;
+  },
+  untilSettled: untilReady,
+};
+
+const trainingJobs: Owner = {
+  what: 'TrainingJob',
+  tampering: { ...common, ConfigMap: null },
+  start: (platform) => startedJob(platform),
+  untilSettled: (platform, namespace) => untilJob(platform, namespace, { phase: 'Running', workers: { ready: 2 } }),
 };
 
 /** Writes over whatever is there now, as a person with an editor does. */
@@ -32,12 +70,11 @@ const intent = ({ spec, data, automountServiceAccountToken, metadata }: KubeObje
 
 async function healsOn(
   platform: Platform,
+  owner: Owner,
   kind: string,
   drift: (platform: Platform, ref: ObjectRef) => Promise<unknown>,
 ): Promise<void> {
-  const namespace = await platform.namespace();
-  await platform.user.apply(modelDeployment(namespace, 'digits', { replicas: 2 }));
-  await untilReady(platform, namespace);
+  const namespace = await owner.start(platform);
   const { apiVersion = '' } = servingKinds.find((each) => each.kind === kind) ?? {};
   const [object] = (await platform.objects(apiVersion, kind, namespace)).filter(
     ({ metadata }) => metadata.labels?.[managedBy] === 'modelyard',
@@ -49,7 +86,7 @@ async function healsOn(
     const healed = intent(await platform.user.get(ref)) as { owners?: { uid: string }[]; spec?: object };
     expect(withoutAddress(healed)).toEqual(withoutAddress(intent(object)));
   });
-  await untilReady(platform, namespace);
+  await owner.untilSettled(platform, namespace);
 }
 
 /** A Service that was made anew may have another address. */
@@ -59,25 +96,32 @@ function withoutAddress(value: unknown): unknown {
   );
 }
 
-export const drift: Scenario[] = Object.entries(tampering).flatMap(([kind, tamper]): Scenario[] => [
+const withoutManager = (object: KubeObject): KubeObject => {
+  const labels = Object.fromEntries(
+    Object.entries(object.metadata.labels ?? {}).filter(([label]) => label !== managedBy),
+  );
+  return { ...object, metadata: { ...object.metadata, labels } };
+};
+
+const driftOf = (owner: Owner, kind: string, tamper: Tamper | null): Scenario[] => [
+  ...(tamper === null
+    ? []
+    : [
+        {
+          name: `a field of a ${owner.what}'s ${kind} that was changed by hand is put back`,
+          run: (platform: Platform) => healsOn(platform, owner, kind, (on, ref) => edit(on, ref, tamper)),
+        },
+      ]),
   {
-    name: `a field of the ${kind} that was changed by hand is put back`,
-    run: (platform) => healsOn(platform, kind, (on, ref) => edit(on, ref, tamper)),
+    name: `a ${owner.what}'s ${kind} that was deleted by hand comes back`,
+    run: (platform) => healsOn(platform, owner, kind, (on, ref) => on.user.remove(ref)),
   },
   {
-    name: `a ${kind} that was deleted by hand comes back`,
-    run: (platform) => healsOn(platform, kind, (on, ref) => on.user.remove(ref)),
+    name: `a label that was stripped from a ${owner.what}'s ${kind} comes back`,
+    run: (platform) => healsOn(platform, owner, kind, (on, ref) => edit(on, ref, withoutManager)),
   },
-  {
-    name: `a label that was stripped from the ${kind} comes back`,
-    run: (platform) =>
-      healsOn(platform, kind, (on, ref) =>
-        edit(on, ref, (object) => {
-          const labels = Object.fromEntries(
-            Object.entries(object.metadata.labels ?? {}).filter(([label]) => label !== managedBy),
-          );
-          return { ...object, metadata: { ...object.metadata, labels } };
-        }),
-      ),
-  },
-]);
+];
+
+export const drift: Scenario[] = [modelDeployments, trainingJobs].flatMap((owner) =>
+  Object.entries(owner.tampering).flatMap(([kind, tamper]) => driftOf(owner, kind, tamper)),
+);

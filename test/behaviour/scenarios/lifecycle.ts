@@ -71,11 +71,11 @@ export const lifecycle: Scenario[] = [
         await platform.user.apply(modelDeployment(namespace));
         await untilCondition(platform, namespace, { type: 'ModelResolved', status: 'True' });
         await untilReady(platform, namespace);
-        await untilQuiet(platform, quietMs);
+        await untilQuiet(platform, [namespace], quietMs);
       });
       const before = await read(platform, namespace);
       platform.operatorWrites();
-      await withOperator(platform, () => expectQuiet(platform, quietMs));
+      await withOperator(platform, () => expectQuiet(platform, [namespace], quietMs));
       expect((await read(platform, namespace)).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
     },
   },

@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import { eventually, modelDeployment, refusalOf, type Scenario, untilCondition, uri } from '../steps.ts';
+import { modelDeployment, refusalOf, type Scenario, untilCondition, uri } from '../steps.ts';
 
 interface Refused {
   what: string;
@@ -140,20 +140,6 @@ const stalled: { what: string; spec: object; reason: string; names: string }[] =
   },
 ];
 
-const trainingJob = {
-  train: {
-    model: { mlp: { hidden: [16], activation: 'Relu' } },
-    data: { uri: 'pvc://data/digits.csv', label: 'digit' },
-    loss: 'CrossEntropy',
-    optimizer: { name: 'Adam', learningRate: 0.001 },
-    epochs: 1,
-    batchSize: 32,
-  },
-  workers: { replicas: 1 },
-  parameterServers: { replicas: 1 },
-  output: { uri: 'pvc://models/', modelName: 'digits' },
-};
-
 export const refusedSpecs: Scenario[] = [
   ...refused.map(({ what, name, spec, field, says }): Scenario => ({
     name: `${what} is refused with its field and why`,
@@ -185,18 +171,6 @@ export const refusedSpecs: Scenario[] = [
       const { message } = await untilCondition(platform, namespace, expected);
       expect(message).toContain('no TrainingJob of this namespace with spec.output.modelName x has succeeded');
       expect(await platform.objects('v1', 'Pod', namespace)).toEqual([]);
-    },
-  },
-  {
-    name: 'a TrainingJob is accepted',
-    run: async (platform) => {
-      const namespace = await platform.namespace();
-      const metadata = { name: 'digits', namespace };
-      const job = { apiVersion: 'modelyard.dev/v1alpha1', kind: 'TrainingJob', metadata, spec: trainingJob };
-      await platform.user.apply(job);
-      await eventually(async () => {
-        expect(await platform.objects(job.apiVersion, job.kind, namespace)).toHaveLength(1);
-      });
     },
   },
 ];
