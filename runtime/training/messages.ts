@@ -73,7 +73,7 @@ export const coordinatorToWorker = v.variant('type', [
    * that were not computed yet in this generation, push. A step whose version is `gone` is over: go to the next one. Leaves of a step that was
    * worked on already may be added as long as the next version was not pulled.
    * Of the servers in `mirrors` the slots are pulled too, before the leaves of that step are pushed; when a server is new in the list, at
-   * once for the version at hand.
+   * once for the version at hand. When one is no more in the list, its slots that are here stay until another version takes their memory.
    */
   v.object({ type: v.literal('plan'), ...stamped, assignments: v.array(assignment), mirrors: v.array(whole) }),
   /** Pull the version, evaluate these rows of the split, and answer `evaluated` for each chunk as it is done. Several may be under way. */

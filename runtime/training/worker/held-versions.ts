@@ -55,12 +55,15 @@ export class HeldVersions {
     for (const link of this.#links) link.begin(generation);
   }
 
-  /** Keeps the slots of these servers from now on, also of the versions at hand. */
+  /**
+   * Keeps the slots of these servers from now on, also of the versions at hand. What is here of other servers stays until its memory is needed: who
+   * mirrors them now may begin with the next version.
+   */
   mirror(servers: readonly number[]): void {
     const added = servers.filter((server) => !this.#mirrors.has(server));
     this.#mirrors = new Set(servers);
     for (const pull of this.#pulls) {
-      pull.buffer.mirror(this.#mirrors);
+      pull.buffer.mirror(added);
       pull.mirrored = Promise.all([pull.mirrored, ...added.map((server) => this.#pullFrom(server, pull))]);
     }
   }
@@ -104,8 +107,7 @@ export class HeldVersions {
   #pull(version: number): Pull {
     const buffer = this.#bufferFor(version);
     this.#lastId += 1;
-    buffer.begin(version, this.#generation, this.#lastId);
-    buffer.mirror(this.#mirrors);
+    buffer.begin(version, this.#generation, this.#lastId, this.#mirrors);
     const { promise, resolve } = Promise.withResolvers<PullEnd>();
     const pull: Pull = { buffer, version, ended: promise, end: resolve, mirrored: Promise.resolve() };
     this.#pulls.push(pull);

@@ -14,6 +14,8 @@ export class VersionBuffer {
   /** Of each server, by the number of the vector: 0 are the weights. */
   readonly #parts: Part[][];
   readonly #slots: number;
+  /** Servers whose slots are to come into it too. */
+  readonly #mirrored = new Set<number>();
   #id = 0;
   /** Of what is in it. */
   #version = 0;
@@ -56,12 +58,14 @@ export class VersionBuffer {
     return this.#parts.some((parts) => parts.some(({ state }) => state !== 'Absent'));
   }
 
-  /** This version is to come into it. It must be free. @param id of this content alone */
-  begin(version: number, generation: number, id: number): void {
+  /** This version is to come into it, with the slots of these servers. It must be free. @param id of this content alone */
+  begin(version: number, generation: number, id: number, mirrored: Iterable<number>): void {
     for (const part of this.#parts.flat()) if (part.state === 'Here') part.state = 'Kept';
     this.#expected = version;
     this.#generation = generation;
     this.#id = id;
+    this.#mirrored.clear();
+    this.mirror(mirrored);
   }
 
   /** Nothing is to come any more. */
@@ -82,34 +86,28 @@ export class VersionBuffer {
     return isWhole ? parts.map(({ values }) => values) : undefined;
   }
 
-  /** Makes room for the slots of these servers, and drops those of others. */
-  mirror(servers: ReadonlySet<number>): void {
-    this.#parts.forEach((parts, server) => {
-      const [weights] = parts;
-      const length = servers.has(server) ? this.#slots : 0;
-      if (!weights || parts.length === 1 + length) return;
-      const slots = Array.from({ length }, (): Part => ({
-        values: new Float32Array(weights.values.length),
-        state: 'Absent',
-      }));
-      this.#parts[server] = [weights, ...slots];
-    });
+  /** The slots of these servers are to come into it too. Those of others stay until another version comes: nobody else may have them yet. */
+  mirror(servers: Iterable<number>): void {
+    for (const server of servers) {
+      this.#mirrored.add(server);
+      const parts = this.#parts[server] ?? [];
+      const length = parts[0]?.values.length ?? 0;
+      while (parts.length < 1 + this.#slots) parts.push({ values: new Float32Array(length), state: 'Absent' });
+    }
   }
 
-  /** Whether all of a server's slice that there is room for came since `begin`. */
+  /** Whether all of a server's slice that is to come came since `begin`. */
   isComplete(server: number): boolean {
-    const parts = this.#version === this.#expected ? this.#parts[server] : undefined;
-    return parts?.every(({ state }) => state === 'Here') ?? false;
+    if (this.#version !== this.#expected) return false;
+    const wanted = this.#parts[server]?.slice(0, this.#mirrored.has(server) ? undefined : 1) ?? [];
+    return wanted.length > 0 && wanted.every(({ state }) => state === 'Here');
   }
 
   /** Where a vector of a server's slice goes; undefined where it is of no use. @param arrived called once it is there */
   receive(server: number, vector: number, arrived: () => void): Reception | undefined {
+    if (vector > this.#slots) throw new TransportError('Protocol', `there is no vector ${vector} of a slice`);
+    if (this.#version !== this.#expected) this.#forget();
     const part = this.#parts[server]?.[vector];
-    if (!part && vector > this.#slots) throw new TransportError('Protocol', `there is no vector ${vector} of a slice`);
-    if (this.#version !== this.#expected) {
-      for (const old of this.#parts.flat()) old.state = 'Absent';
-      this.#version = this.#expected;
-    }
     if (!part || part.state === 'Here') return undefined;
     part.state = 'Absent';
     this.#receiving += 1;
@@ -123,5 +121,14 @@ export class VersionBuffer {
         arrived();
       },
     };
+  }
+
+  /** Another version begins to come: nothing of the one before is worth anything. */
+  #forget(): void {
+    this.#parts.forEach((parts, server) => {
+      if (!this.#mirrored.has(server)) parts.splice(1);
+      for (const part of parts) part.state = 'Absent';
+    });
+    this.#version = this.#expected;
   }
 }

@@ -6,6 +6,7 @@ import { slicesOf } from '../../../../runtime/training/layout.ts';
 import {
   toServer,
   workerToCoordinator,
+  type Assignment,
   type CoordinatorToWorker,
   type FromServer,
   type ToServer,
@@ -212,6 +213,21 @@ export function startScriptedJob(
       }
     },
   };
+}
+
+/** All leaves of a step. */
+export const all = { from: 0, to: gradientShards };
+
+/** Brings a worker so far that it pulls. */
+export async function begin(
+  job: ScriptedJob,
+  assignments: Assignment[],
+  { generation = 1, mirrors = [] as number[] } = {},
+): Promise<void> {
+  await job.coordinator.until('ready', 1);
+  job.coordinator.say({ type: 'pause', generation });
+  job.coordinator.say({ type: 'servers', generation, incarnations: [1, 1] });
+  job.coordinator.say({ type: 'plan', generation, assignments, mirrors });
 }
 
 export const floats = (bytes: Uint8Array): Float32Array => new Float32Array(Uint8Array.from(bytes).buffer);

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { TrainingFailure } from '../../../../runtime/errors.ts';
-import type { Assignment } from '../../../../runtime/training/messages.ts';
 import { metricsOf } from '../../../../runtime/training/metrics.ts';
 import { leavesOf } from '../../../../runtime/training/sum-tree.ts';
 import type { Contribution } from '../../../../runtime/training/worker/engine-messages.ts';
@@ -9,6 +8,8 @@ import { connectInMemory } from '../../../../runtime/training/transport/memory-c
 import { contributionOf } from '../../../../runtime/training/worker/gradient-round.ts';
 import { eventually } from '../../../support/eventually.ts';
 import {
+  all,
+  begin,
   floats,
   gradientShards,
   graph,
@@ -30,16 +31,6 @@ function start(...parameters: Parameters<typeof startScriptedJob>): ScriptedJob 
   const job = startScriptedJob(...parameters);
   jobs.push(job);
   return job;
-}
-
-const all = { from: 0, to: gradientShards };
-
-/** Brings a worker so far that it pulls. */
-async function begin(job: ScriptedJob, assignments: Assignment[], { generation = 1, mirrors = [] as number[] } = {}) {
-  await job.coordinator.until('ready', 1);
-  job.coordinator.say({ type: 'pause', generation });
-  job.coordinator.say({ type: 'servers', generation, incarnations: [1, 1] });
-  job.coordinator.say({ type: 'plan', generation, assignments, mirrors });
 }
 
 /** What the engine makes of a version, without the worker. */
@@ -287,157 +278,5 @@ describe('a worker', () => {
       },
     });
     expect(await superseded.worker.ended).toEqual({ kind: 'Superseded', message: 'another worker 0 came' });
-  });
-});
-
-describe('a mirror', () => {
-  test('has the slots of a version before it pushes gradients of it', async () => {
-    const job = start();
-    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [1] });
-    const [pull] = (await job.servers[1]?.until('pull', 1)) ?? [];
-    expect(pull).toMatchObject({ version: 0, slots: true });
-    await job.give(0, 0);
-    await job.give(1, 0);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(job.servers[0]?.of('push')).toEqual([]);
-    await job.give(1, 0, { slots: 1 });
-    await job.servers[0]?.until('push', 1);
-  });
-
-  test('fills a server with what it had of it, also of the version before', async () => {
-    const job = start();
-    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [1] });
-    for (const version of [0, 1]) {
-      await job.give(0, version);
-      await job.give(1, version, { slots: 1 });
-      await job.servers[0]?.until('push', version + 1);
-    }
-    await job.servers[1]?.until('pull', 3);
-    job.coordinator.say({ type: 'pause', generation: 2 });
-    const [, holdings] = await job.coordinator.until('holdings', 2);
-    expect(holdings?.states).toHaveLength(2);
-    expect(holdings?.states).toEqual(
-      expect.arrayContaining([
-        { server: 1, version: 0 },
-        { server: 1, version: 1 },
-      ]),
-    );
-    expect(holdings?.newest).toBe(1);
-    job.coordinator.say({ type: 'servers', generation: 2, incarnations: [1, 2] });
-    job.coordinator.say({ type: 'fill', generation: 2, server: 1, version: 0 });
-    const fills = (await job.servers[1]?.until('fill', 2)) ?? [];
-    const { from = 0, to = 0 } = slices[1] ?? {};
-    expect(fills).toMatchObject([
-      { generation: 2, version: 0, vector: 0, last: false },
-      { generation: 2, version: 0, vector: 1, last: true },
-    ]);
-    const payloads = fills.map((fill) => floats(job.servers[1]?.payloadOf(fill) ?? new Uint8Array()));
-    expect(payloads).toEqual([parametersAt(0).slice(from, to), parametersAt(1000).slice(from, to)]);
-  });
-
-  test('takes no slots of one version for those of another, however late they come', async () => {
-    const job = start();
-    const assignments = [{ from: 0, until: 9, leaves: [all] }];
-    await begin(job, assignments);
-    for (const server of [0, 1]) await job.give(server, 0);
-    await job.servers[0]?.until('push', 1);
-    job.coordinator.say({ type: 'plan', generation: 1, assignments, mirrors: [1] });
-    await job.give(0, 1);
-    await job.give(1, 1, { slots: 1 });
-    await job.servers[0]?.until('pull', 3);
-    await job.give(1, 0, { slots: 1 });
-    await job.give(1, 2);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    job.coordinator.say({ type: 'pause', generation: 2 });
-    const [, holdings] = await job.coordinator.until('holdings', 2);
-    expect(holdings?.states).toEqual([{ server: 1, version: 1 }]);
-  });
-
-  test('claims no part of a version that is not here', async () => {
-    const job = start();
-    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0, 1] });
-    for (const version of [0, 1]) {
-      for (const server of [0, 1]) await job.give(server, version, { slots: 1 });
-      await job.servers[0]?.until('push', version + 1);
-    }
-    await job.give(0, 2, { slots: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    job.coordinator.say({ type: 'pause', generation: 2 });
-    const [, holdings] = await job.coordinator.until('holdings', 2);
-    const states = holdings?.states.map(({ server, version }) => `${server} at ${version}`);
-    expect(states?.sort()).toEqual(['0 at 1', '0 at 2', '1 at 1']);
-    expect(holdings?.newest).toBe(2);
-  });
-
-  test('gets the slots of the version at hand when it becomes one', async () => {
-    const job = start();
-    await begin(job, [{ from: 0, until: 1, leaves: [all] }]);
-    for (const server of [0, 1]) await job.give(server, 0);
-    await job.servers[0]?.until('push', 1);
-    job.coordinator.say({
-      type: 'plan',
-      generation: 1,
-      assignments: [{ from: 0, until: 1, leaves: [all] }],
-      mirrors: [0],
-    });
-    const [, pull] = (await job.servers[0]?.until('pull', 2)) ?? [];
-    expect(pull).toMatchObject({ version: 0, slots: true, losses: 0 });
-    await job.give(0, 0, { slots: 1 });
-    await eventually(
-      async () => {
-        job.coordinator.say({ type: 'pause', generation: 2 });
-        const [, ...answers] = await job.coordinator.until('holdings', 2);
-        expect(answers[answers.length - 1]?.states).toEqual([{ server: 0, version: 0 }]);
-      },
-      5_000,
-      20,
-    );
-  });
-
-  test('of a rule without slots pushes as soon as it has the weights, also where it had them before', async () => {
-    const job = start({ slots: 0 });
-    const some = [{ from: 0, until: 1, leaves: [{ from: 0, to: 2 }] }];
-    await begin(job, some);
-    for (const server of [0, 1]) await job.give(server, 0);
-    await job.servers[0]?.until('push', 1);
-    const more = [{ from: 0, until: 1, leaves: [all] }];
-    job.coordinator.say({ type: 'plan', generation: 1, assignments: more, mirrors: [1] });
-    await job.servers[1]?.until('pull', 2);
-    await job.give(1, 0);
-    await job.servers[0]?.until('push', 2);
-    job.coordinator.say({ type: 'pause', generation: 2 });
-    const [, holdings] = await job.coordinator.until('holdings', 2);
-    expect(holdings?.states).toContainEqual({ server: 1, version: 0 });
-  });
-
-  test('gives the coordinator back what it said with a version', async () => {
-    const job = start();
-    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0] });
-    const state = (losses: number[], text: string): Uint8Array =>
-      Buffer.concat([new Uint8Array(Float64Array.from(losses).buffer), Buffer.from(text)]);
-    const say = async (version: number, lossesFrom: number, losses: number[]): Promise<void> => {
-      const message = { type: 'coordinator', generation: 1, version, lossesFrom, losses: losses.length } as const;
-      job.servers[0]?.say(message, state(losses, `{"version":${version}}`));
-      await job.give(0, version, { slots: 1 });
-      await job.give(1, version);
-    };
-    expect(await job.servers[0]?.until('pull', 1)).toMatchObject([{ losses: 0 }]);
-    await say(0, 0, []);
-    await job.servers[0]?.until('push', 1);
-    await say(1, 0, [0.5]);
-    await job.servers[0]?.until('push', 2);
-    const pulls = await job.servers[0]?.until('pull', 3);
-    expect(pulls?.map(({ losses }) => losses)).toEqual([0, 0, 1]);
-    job.coordinator.say({ type: 'pause', generation: 2 });
-    const [, holdings] = await job.coordinator.until('holdings', 2);
-    expect(holdings?.coordinator).toEqual([0, 1]);
-    job.coordinator.say({ type: 'recall', generation: 2, version: 1 });
-    const [recalled] = await job.coordinator.until('recalled', 1);
-    expect(recalled).toEqual({ type: 'recalled', generation: 2, version: 1, losses: 1 });
-    expect(Buffer.from(job.coordinator.payloadOf(recalled as never))).toEqual(state([0.5], '{"version":1}'));
-    job.coordinator.say({ type: 'recall', generation: 2, version: 0 });
-    const [, older] = await job.coordinator.until('recalled', 2);
-    expect(older).toMatchObject({ version: 0, losses: 0 });
-    expect(Buffer.from(job.coordinator.payloadOf(older as never))).toEqual(state([], '{"version":0}'));
   });
 });

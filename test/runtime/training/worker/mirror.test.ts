@@ -1,0 +1,209 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../../support/eventually.ts';
+import { all, begin, floats, parametersAt, slices, startScriptedJob, type ScriptedJob } from './scripted-job.ts';
+
+const jobs: ScriptedJob[] = [];
+afterEach(async () => {
+  await Promise.all(jobs.splice(0).map(({ worker }) => worker.leave()));
+});
+
+function start(...parameters: Parameters<typeof startScriptedJob>): ScriptedJob {
+  const job = startScriptedJob(...parameters);
+  jobs.push(job);
+  return job;
+}
+
+describe('a mirror', () => {
+  test('has the slots of a version before it pushes gradients of it', async () => {
+    const job = start();
+    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [1] });
+    const [pull] = (await job.servers[1]?.until('pull', 1)) ?? [];
+    expect(pull).toMatchObject({ version: 0, slots: true });
+    await job.give(0, 0);
+    await job.give(1, 0);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(job.servers[0]?.of('push')).toEqual([]);
+    await job.give(1, 0, { slots: 1 });
+    await job.servers[0]?.until('push', 1);
+  });
+
+  test('fills a server with what it had of it, also of the version before', async () => {
+    const job = start();
+    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [1] });
+    for (const version of [0, 1]) {
+      await job.give(0, version);
+      await job.give(1, version, { slots: 1 });
+      await job.servers[0]?.until('push', version + 1);
+    }
+    await job.servers[1]?.until('pull', 3);
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    expect(holdings?.states).toHaveLength(2);
+    expect(holdings?.states).toEqual(
+      expect.arrayContaining([
+        { server: 1, version: 0 },
+        { server: 1, version: 1 },
+      ]),
+    );
+    expect(holdings?.newest).toBe(1);
+    job.coordinator.say({ type: 'servers', generation: 2, incarnations: [1, 2] });
+    job.coordinator.say({ type: 'fill', generation: 2, server: 1, version: 0 });
+    const fills = (await job.servers[1]?.until('fill', 2)) ?? [];
+    const { from = 0, to = 0 } = slices[1] ?? {};
+    expect(fills).toMatchObject([
+      { generation: 2, version: 0, vector: 0, last: false },
+      { generation: 2, version: 0, vector: 1, last: true },
+    ]);
+    const payloads = fills.map((fill) => floats(job.servers[1]?.payloadOf(fill) ?? new Uint8Array()));
+    expect(payloads).toEqual([parametersAt(0).slice(from, to), parametersAt(1000).slice(from, to)]);
+  });
+
+  test('takes no slots of one version for those of another, however late they come', async () => {
+    const job = start();
+    const assignments = [{ from: 0, until: 9, leaves: [all] }];
+    await begin(job, assignments);
+    for (const server of [0, 1]) await job.give(server, 0);
+    await job.servers[0]?.until('push', 1);
+    job.coordinator.say({ type: 'plan', generation: 1, assignments, mirrors: [1] });
+    await job.give(0, 1);
+    await job.give(1, 1, { slots: 1 });
+    await job.servers[0]?.until('pull', 3);
+    await job.give(1, 0, { slots: 1 });
+    await job.give(1, 2);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    expect(holdings?.states).toEqual([{ server: 1, version: 1 }]);
+  });
+
+  test('claims no part of a version that is not here', async () => {
+    const job = start();
+    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0, 1] });
+    for (const version of [0, 1]) {
+      for (const server of [0, 1]) await job.give(server, version, { slots: 1 });
+      await job.servers[0]?.until('push', version + 1);
+    }
+    await job.give(0, 2, { slots: 1 });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    const states = holdings?.states.map(({ server, version }) => `${server} at ${version}`);
+    expect(states?.sort()).toEqual(['0 at 1', '0 at 2', '1 at 1']);
+    expect(holdings?.newest).toBe(2);
+  });
+
+  test('gets the slots of the version at hand when it becomes one', async () => {
+    const job = start();
+    await begin(job, [{ from: 0, until: 1, leaves: [all] }]);
+    for (const server of [0, 1]) await job.give(server, 0);
+    await job.servers[0]?.until('push', 1);
+    job.coordinator.say({
+      type: 'plan',
+      generation: 1,
+      assignments: [{ from: 0, until: 1, leaves: [all] }],
+      mirrors: [0],
+    });
+    const [, pull] = (await job.servers[0]?.until('pull', 2)) ?? [];
+    expect(pull).toMatchObject({ version: 0, slots: true, losses: 0 });
+    await job.give(0, 0, { slots: 1 });
+    await eventually(
+      async () => {
+        job.coordinator.say({ type: 'pause', generation: 2 });
+        const [, ...answers] = await job.coordinator.until('holdings', 2);
+        expect(answers[answers.length - 1]?.states).toEqual([{ server: 0, version: 0 }]);
+      },
+      5_000,
+      20,
+    );
+  });
+
+  test('that is one no more keeps what it has until another version takes its memory', async () => {
+    const job = start();
+    const assignments = [{ from: 0, until: 9, leaves: [all] }];
+    await begin(job, assignments, { mirrors: [0, 1] });
+    for (const server of [0, 1]) await job.give(server, 0, { slots: 1 });
+    await job.servers[1]?.until('pull', 2);
+    // Another worker mirrors server 1 from the next version on.
+    job.coordinator.say({ type: 'plan', generation: 1, assignments, mirrors: [0] });
+    await job.give(0, 1, { slots: 1 });
+    await job.give(1, 1);
+    // Now this one asks for version 2, into the memory of version 0.
+    await job.servers[1]?.until('pull', 3);
+    const holdings = async (generation: number) => {
+      job.coordinator.say({ type: 'pause', generation });
+      const answers = await job.coordinator.until('holdings', generation);
+      return answers
+        .at(-1)
+        ?.states.map(({ server, version }) => `${server} at ${version}`)
+        .sort();
+    };
+    expect(await holdings(2)).toEqual(['0 at 0', '0 at 1', '1 at 0']);
+    await begin(job, [{ from: 1, until: 9, leaves: [all] }], { generation: 3, mirrors: [0] });
+    for (const version of [1, 2]) {
+      await job.give(0, version, { generation: 3, slots: 1 });
+      await job.give(1, version, { generation: 3 });
+    }
+    await job.servers[1]?.until('pull', 6);
+    expect(job.servers[1]?.of('pull').map(({ version, slots }) => [version, slots])).toEqual([
+      [0, true],
+      [1, true],
+      [2, false],
+      [1, false],
+      [2, false],
+      [3, false],
+    ]);
+    // All other pulls are over, with what was asked for.
+    job.servers[1]?.cut();
+    job.reconnect(1);
+    expect((await job.servers[1]?.until('pull', 7))?.at(-1)).toMatchObject({ version: 3 });
+    expect(job.servers[1]?.of('pull')).toHaveLength(7);
+    expect(await holdings(4)).toEqual(['0 at 1', '0 at 2']);
+  });
+
+  test('of a rule without slots pushes as soon as it has the weights, also where it had them before', async () => {
+    const job = start({ slots: 0 });
+    const some = [{ from: 0, until: 1, leaves: [{ from: 0, to: 2 }] }];
+    await begin(job, some);
+    for (const server of [0, 1]) await job.give(server, 0);
+    await job.servers[0]?.until('push', 1);
+    const more = [{ from: 0, until: 1, leaves: [all] }];
+    job.coordinator.say({ type: 'plan', generation: 1, assignments: more, mirrors: [1] });
+    await job.servers[1]?.until('pull', 2);
+    await job.give(1, 0);
+    await job.servers[0]?.until('push', 2);
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    expect(holdings?.states).toContainEqual({ server: 1, version: 0 });
+  });
+
+  test('gives the coordinator back what it said with a version', async () => {
+    const job = start();
+    await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0] });
+    const state = (losses: number[], text: string): Uint8Array =>
+      Buffer.concat([new Uint8Array(Float64Array.from(losses).buffer), Buffer.from(text)]);
+    const say = async (version: number, lossesFrom: number, losses: number[]): Promise<void> => {
+      const message = { type: 'coordinator', generation: 1, version, lossesFrom, losses: losses.length } as const;
+      job.servers[0]?.say(message, state(losses, `{"version":${version}}`));
+      await job.give(0, version, { slots: 1 });
+      await job.give(1, version);
+    };
+    expect(await job.servers[0]?.until('pull', 1)).toMatchObject([{ losses: 0 }]);
+    await say(0, 0, []);
+    await job.servers[0]?.until('push', 1);
+    await say(1, 0, [0.5]);
+    await job.servers[0]?.until('push', 2);
+    const pulls = await job.servers[0]?.until('pull', 3);
+    expect(pulls?.map(({ losses }) => losses)).toEqual([0, 0, 1]);
+    job.coordinator.say({ type: 'pause', generation: 2 });
+    const [, holdings] = await job.coordinator.until('holdings', 2);
+    expect(holdings?.coordinator).toEqual([0, 1]);
+    job.coordinator.say({ type: 'recall', generation: 2, version: 1 });
+    const [recalled] = await job.coordinator.until('recalled', 1);
+    expect(recalled).toEqual({ type: 'recalled', generation: 2, version: 1, losses: 1 });
+    expect(Buffer.from(job.coordinator.payloadOf(recalled as never))).toEqual(state([0.5], '{"version":1}'));
+    job.coordinator.say({ type: 'recall', generation: 2, version: 0 });
+    const [, older] = await job.coordinator.until('recalled', 2);
+    expect(older).toMatchObject({ version: 0, losses: 0 });
+    expect(Buffer.from(job.coordinator.payloadOf(older as never))).toEqual(state([], '{"version":0}'));
+  });
+});
