@@ -33,7 +33,12 @@ function planFor(
   if (object.kind === modelDeploymentKind.kind)
     return renderServing({ ...nothing, owner: object as ModelDeployment, jobs: [] }, { ...inputs, url: clusterUrl });
   if (object.kind === trainingJobKind.kind) {
-    const unseen = { lastSeen: new Map(), unheard: new Set<string>(), lastWords: new Map() };
+    const unseen = {
+      lastSeen: new Map(),
+      dismissed: new Set<string>(),
+      unheard: new Set<string>(),
+      lastWords: new Map(),
+    };
     return renderTraining({ ...nothing, ...unseen, owner: object as TrainingJob }, inputs);
   }
   return undefined;

@@ -76,7 +76,7 @@ export function trainingJobController(
         owner,
         children: trainingKinds.flatMap((kind) => [...stores(kind).ownedBy(owner)]),
         pods,
-        lastSeen: lastSeen.note(key, pods, (name) => isWantedPod(owner, name)),
+        ...lastSeen.note(owner, pods, (name) => isWantedPod(owner, name)),
         reports: byName(pods, (pod) => reports.get(pod)),
         unheard: new Set(pods.filter((pod) => reports.isUnheard(pod)).map(({ metadata }) => metadata.name)),
         lastWords: byName(pods, lastWordsOf),

@@ -30,6 +30,8 @@ export interface TrainingWorld {
   refusals?: Refusal[];
   /** Pods that the operator has not asked yet. */
   unheard?: string[];
+  /** Pods that had to go because nobody wanted them. */
+  dismissed?: string[];
   inputs?: Partial<TrainingInputs>;
 }
 
@@ -136,6 +138,7 @@ export function observeJob(world: TrainingWorld): { observed: TrainingObserved; 
   const nothing = {
     pods: [],
     lastSeen: new Map(),
+    dismissed: new Set<string>(),
     reports: new Map(),
     unheard: new Set<string>(),
     lastWords: new Map(),
@@ -152,6 +155,7 @@ export function observeJob(world: TrainingWorld): { observed: TrainingObserved; 
       children,
       pods: there.map(podOf),
       lastSeen: new Map(pods.filter(({ is }) => is === 'Gone').map((pod) => [`digits-${pod.name}`, podOf(pod)])),
+      dismissed: new Set((world.dismissed ?? []).map((name) => `digits-${name}`)),
       reports: new Map(
         there.flatMap(({ name, report }): [string, TrainingReport][] =>
           report === undefined ? [] : [[`digits-${name}`, reportOf(name, report)]],

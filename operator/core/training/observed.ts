@@ -14,6 +14,8 @@ export interface TrainingObserved {
   pods: readonly Pod[];
   /** The pod that was seen last under a name that has none now. Of help only: it is lost when the operator restarts. */
   lastSeen: ReadonlyMap<string, Pod>;
+  /** Names of pods, there or gone, that had to go because nobody wanted them, as far as that was seen. Of help only, as well. */
+  dismissed: ReadonlySet<string>;
   /** By pod name. Not trusted beyond its schema. */
   reports: ReadonlyMap<string, TrainingReport>;
   /** Names of pods that this operator has not asked yet, and another one may have. */

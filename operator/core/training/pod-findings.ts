@@ -1,14 +1,25 @@
 import type { TrainingReport, TrainingRole } from '../../../runtime/training-contract.ts';
 import { type Check, type Finding, firstFinding } from '../checks.ts';
-import { clip, crashCheck, isReady, type PodWords, startChecks, type UnreadyPod, warning } from '../pod-checks.ts';
+import {
+  clip,
+  crashCheck,
+  isReady,
+  normal,
+  type PodWords,
+  startChecks,
+  type UnreadyPod,
+  warning,
+} from '../pod-checks.ts';
 import type { JobState } from './job-state.ts';
 import type { TrainingObserved } from './observed.ts';
 import { farewellUntilMs, hasEnded, isLeaving, lossOf } from './pod-state.ts';
-import { predecessorsOf } from './predecessors.ts';
+import { predecessorsOf, tellsOfLoss } from './predecessors.ts';
 import type { RoleState } from './role-state.ts';
 
 interface Subject extends UnreadyPod {
   report: TrainingReport | undefined;
+  /** It has to go because nobody wanted it. */
+  dismissed: boolean;
 }
 
 const wordsOf = (role: 'parameterServers' | 'workers'): PodWords => ({
@@ -33,8 +44,12 @@ export function faultOf(report: TrainingReport | undefined): Finding | undefined
 /** What becomes of the pod itself. */
 const stays: Check<Subject> = {
   name: 'the pod stays',
-  find: ({ pod }) => {
+  find: ({ pod, dismissed }) => {
     if (!isLeaving(pod) && !hasEnded(pod)) return undefined;
+    if (dismissed) {
+      const message = `pod ${pod.metadata.name}, which nobody wanted for a while, has still to end; it is made anew then`;
+      return normal('Resuming', message);
+    }
     const { reason, message } = lossOf(pod);
     return warning(reason, `${message}; it is replaced once it is gone`);
   },
@@ -54,7 +69,7 @@ const workChecks = (words: PodWords): readonly Check<Subject>[] => [
     name: 'the pod is the first of its name',
     find: ({ pod, report }) => {
       const before = predecessorsOf(pod);
-      if (before === undefined || (report !== undefined && report.phase !== 'Preparing')) return undefined;
+      if (!tellsOfLoss(before) || (report !== undefined && report.phase !== 'Preparing')) return undefined;
       return warning(before.reason, `${before.message}; the pod that replaces it is starting`);
     },
   },
@@ -90,11 +105,11 @@ function podFinding(role: TrainingRole, subject: Subject): PodFinding | undefine
 /** The first thing that keeps a pod of this role from its work. */
 export function roleFinding(
   { role, present, missing }: RoleState,
-  { owner: { spec }, reports }: Pick<TrainingObserved, 'owner' | 'reports'>,
+  { owner: { spec }, reports, dismissed }: Pick<TrainingObserved, 'owner' | 'reports' | 'dismissed'>,
   { began, nowMs }: Pick<JobState, 'began' | 'nowMs'>,
 ): PodFinding | undefined {
   // Before the job trains, all that is missing is about to be created, and is no news.
-  const lost = missing.find(({ predecessors }) => predecessors !== undefined)?.predecessors;
+  const lost = missing.map(({ predecessors }) => predecessors).find(tellsOfLoss);
   if (lost !== undefined && began) {
     const message = `${lost.message}; the pod that replaces it is about to be created`;
     return { ...warning(lost.reason, message), blocked: false };
@@ -103,7 +118,9 @@ export function roleFinding(
   for (const pod of present.values()) {
     if (isReady(pod) && !isLeaving(pod) && !hasEnded(pod)) continue;
     if (nowMs < (farewellUntilMs(pod) ?? 0)) continue;
-    const finding = podFinding(role, { pod, accelerator, report: reports.get(pod.metadata.name) });
+    const { name } = pod.metadata;
+    const subject = { pod, accelerator, report: reports.get(name), dismissed: dismissed.has(name) };
+    const finding = podFinding(role, subject);
     if (finding !== undefined) return finding;
   }
   return undefined;

@@ -11,6 +11,12 @@ export interface Predecessors {
   message: string;
 }
 
+/** Only counts are handed on: no pod of the name was lost that anybody should be told of. */
+export const nothingLost = { reason: 'PodReplaced', message: '' } as const;
+
+export const tellsOfLoss = (predecessors: Predecessors | undefined): predecessors is Predecessors =>
+  predecessors !== undefined && predecessors.message !== '';
+
 const annotation = 'modelyard.dev/predecessors';
 const maxMessageLength = 512;
 

@@ -5,7 +5,7 @@ import type { Pod } from '../objects.ts';
 import { isReady } from '../pod-checks.ts';
 import type { TrainingObserved } from './observed.ts';
 import { failuresOf, hasEnded, isLeaving, type Loss, lossOf } from './pod-state.ts';
-import { type Predecessors, predecessorsOf } from './predecessors.ts';
+import { nothingLost, type Predecessors, predecessorsOf } from './predecessors.ts';
 
 type RoleStatus = NonNullable<TrainingJobStatus['workers']>;
 
@@ -97,7 +97,7 @@ function indexed(job: string, role: TrainingRole, pods: readonly Pod[]): Map<num
  * @param wanted how many pods there should be; 0 while the job is suspended
  */
 export function roleState(
-  { owner, pods, lastSeen }: Pick<TrainingObserved, 'owner' | 'pods' | 'lastSeen'>,
+  { owner, pods, lastSeen, dismissed }: Pick<TrainingObserved, 'owner' | 'pods' | 'lastSeen' | 'dismissed'>,
   role: TrainingRole,
   wanted: number,
 ): RoleState {
@@ -121,12 +121,15 @@ export function roleState(
   const heir = absent.find(({ seen }) => seen === undefined);
 
   const missing = absent.map(({ index, seen }): Missing => {
-    if (seen === undefined && index >= created && index !== heir?.index) return { index, predecessors: undefined };
+    const podName = podNameOf(name, role, index);
+    const lost = !dismissed.has(podName) && (seen !== undefined || index < created);
     const inherited = plus(seen === undefined ? none : countsOf(seen), index === heir?.index ? rest : none);
-    const lost = seen !== undefined || index < created;
-    if (!lost && inherited.restarts + inherited.evictions === 0) return { index, predecessors: undefined };
-    const loss = seen === undefined ? unseenLoss(podNameOf(name, role, index)) : lossOf(seen);
-    return { index, predecessors: { ...plus(inherited, { restarts: 0, evictions: lost ? 1 : 0 }), ...loss } };
+    if (lost) {
+      const loss = seen === undefined ? unseenLoss(podName) : lossOf(seen);
+      return { index, predecessors: { ...plus(inherited, { restarts: 0, evictions: 1 }), ...loss } };
+    }
+    const isFirst = inherited.restarts + inherited.evictions === 0;
+    return { index, predecessors: isFirst ? undefined : { ...inherited, ...nothingLost } };
   });
   const kept = heir === undefined ? plus(former, rest) : former;
   const totals = plus(plus(carried, kept), heir === undefined ? none : rest);

@@ -56,6 +56,7 @@ class Cluster {
       children: [...this.objects.values()],
       pods: [...this.pods.values()],
       lastSeen: new Map<string, Pod>(),
+      dismissed: new Set<string>(),
       reports: this.reports,
       unheard: new Set<string>(),
       lastWords: new Map(),

@@ -131,6 +131,34 @@ describe('a job', () => {
       'Starting',
       'CrashLoop',
     ],
+    [
+      'that is resumed while its pods still end starts',
+      [
+        { name: 'ps-0', is: 'Leaving' },
+        { name: 'worker-0', is: 'Leaving' },
+      ],
+      { dismissed: ['ps-0', 'worker-0'] },
+      'Starting',
+      'Resuming',
+    ],
+    [
+      'whose pods carry counts over a suspension starts',
+      [
+        {
+          name: 'ps-0',
+          is: 'NotReady',
+          metadata: {
+            annotations: {
+              'modelyard.dev/predecessors': '{"restarts":2,"evictions":1,"reason":"PodReplaced","message":""}',
+            },
+          },
+        },
+        worker,
+      ],
+      {},
+      'Starting',
+      'Starting',
+    ],
     ['whose coordinator trains runs', [server, worker], {}, 'Running', 'Training'],
     [
       'that writes its result runs',

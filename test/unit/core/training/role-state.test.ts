@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { TrainingJobStatus } from '../../../../operator/api/training-job.gen.ts';
 import type { Pod } from '../../../../operator/core/objects.ts';
+import { isLeaving } from '../../../../operator/core/training/pod-state.ts';
 import { predecessorsAnnotation } from '../../../../operator/core/training/predecessors.ts';
 import { isWantedPod, roleState } from '../../../../operator/core/training/role-state.ts';
 import { LastSeen } from '../../../../operator/controllers/last-seen.ts';
@@ -14,6 +15,8 @@ const job = admittedJob();
 class Workers {
   replicas = 3;
   suspended = false;
+  /** Pods that are not wanted any more take their time to end. */
+  slow = false;
   readonly pods = new Map<string, Pod>();
   status: TrainingJobStatus = {};
   readonly truth = { restarts: 0, evictions: 0 };
@@ -27,32 +30,47 @@ class Workers {
     const runPolicy = { ...spec.runPolicy, suspend: this.suspended };
     const owner = { ...job, spec: { ...spec, workers, runPolicy }, status: this.status };
     const pods = [...this.pods.values()];
-    const lastSeen = this.#lastSeen.note('team-a/digits', pods, (name) => isWantedPod(owner, name));
-    const state = roleState({ owner, pods, lastSeen }, 'Worker', this.suspended ? 0 : this.replicas);
+    const noted = this.#lastSeen.note(owner, pods, (name) => isWantedPod(owner, name));
+    const state = roleState({ owner, pods, ...noted }, 'Worker', this.suspended ? 0 : this.replicas);
     for (const { index, predecessors } of room ? state.missing : []) {
       const name = `worker-${index}`;
       this.#uids += 1;
       const metadata = { uid: `uid-${this.#uids}`, annotations: predecessorsAnnotation(predecessors) };
       this.pods.set(name, structuredClone(podOf({ name, is: 'Ready', metadata })));
     }
-    for (const pod of state.extra) this.pods.delete(pod.metadata.name.replace('digits-', ''));
+    for (const pod of state.extra) {
+      if (this.slow) pod.metadata.deletionTimestamp ??= '2026-11-24T10:00:30Z';
+      else this.pods.delete(pod.metadata.name.replace('digits-', ''));
+    }
     if (writes) this.status = { workers: state.status };
     return state.status;
   }
 
   fail(index: number): void {
-    const runtime = this.pods.get(`worker-${index}`)?.status?.containerStatuses?.[0];
-    if (runtime === undefined) return;
+    const pod = this.pods.get(`worker-${index}`);
+    const runtime = pod?.status?.containerStatuses?.[0];
+    if (pod === undefined || isLeaving(pod) || runtime === undefined) return;
     runtime.restartCount = (runtime.restartCount ?? 0) + 1;
     runtime.lastState = { terminated: { exitCode: 1 } };
     this.truth.restarts += 1;
   }
 
   lose(index: number): void {
-    if (this.pods.delete(`worker-${index}`) && index < this.replicas && !this.suspended) this.truth.evictions += 1;
+    const pod = this.pods.get(`worker-${index}`);
+    if (pod === undefined || isLeaving(pod)) return;
+    this.pods.delete(`worker-${index}`);
+    if (index < this.replicas && !this.suspended) this.truth.evictions += 1;
+  }
+
+  /** From now on what is not wanted takes its time, or takes none any more. */
+  hurry(slow: boolean): void {
+    this.slow = slow;
+    for (const [name, pod] of this.pods) if (!slow && isLeaving(pod)) this.pods.delete(name);
   }
 
   restartOperator(): void {
+    this.hurry(false);
+    this.look();
     this.#lastSeen = new LastSeen();
   }
 }
@@ -63,6 +81,7 @@ const action = fc.oneof(
   fc.record({ kind: fc.constant('scale' as const), index: fc.integer({ min: 1, max: 5 }) }),
   fc.record({ kind: fc.constant('operatorEnds' as const), index: fc.constant(0) }),
   fc.record({ kind: fc.constant('suspend' as const), index: fc.constant(0) }),
+  fc.record({ kind: fc.constantFrom('slow' as const, 'fast' as const), index: fc.constant(0) }),
 );
 
 function act(workers: Workers, { kind, index }: { kind: string; index: number }): void {
@@ -70,6 +89,7 @@ function act(workers: Workers, { kind, index }: { kind: string; index: number })
   if (kind === 'lose') workers.lose(index);
   if (kind === 'scale') workers.replicas = index;
   if (kind === 'operatorEnds') workers.restartOperator();
+  if (kind === 'slow' || kind === 'fast') workers.hurry(kind === 'slow');
   if (kind === 'suspend') {
     workers.suspended = true;
     for (let looks = 0; looks < 2; looks++) workers.look();
@@ -92,6 +112,7 @@ describe('restarts and evictions', () => {
           for (let looks = 0; looks < 2; looks++) workers.look();
           act(workers, each);
         }
+        workers.hurry(false);
         for (let looks = 0; looks < 2; looks++) workers.look();
         expect(counted(workers.look())).toEqual(workers.truth);
       }),
@@ -122,8 +143,13 @@ describe('restarts and evictions', () => {
 });
 
 describe('a missing pod', () => {
-  const state = (status: TrainingJobStatus, pods: Pod[], lastSeen = new Map<string, Pod>()) =>
-    roleState({ owner: admittedJob({ spec: { workers: { replicas: 3 } }, status }), pods, lastSeen }, 'Worker', 3);
+  const owner = (status: TrainingJobStatus) => admittedJob({ spec: { workers: { replicas: 3 } }, status });
+  const state = (
+    status: TrainingJobStatus,
+    pods: Pod[],
+    lastSeen = new Map<string, Pod>(),
+    dismissed = new Set<string>(),
+  ) => roleState({ owner: owner(status), pods, lastSeen, dismissed }, 'Worker', 3);
 
   test('that never was has no predecessors', () => {
     expect(state({}, []).missing).toEqual([0, 1, 2].map((index) => ({ index, predecessors: undefined })));
@@ -153,6 +179,23 @@ describe('a missing pod', () => {
       evictions: 1,
       reason: 'PodDeleted',
       message: 'pod digits-worker-1 was deleted, or lost with its node',
+    });
+  });
+
+  test('that had to go because nobody wanted it is no loss, whatever is known of it', () => {
+    const others = ['worker-0', 'worker-2'].map((name) => podOf({ name, is: 'Ready' }));
+    const left = new Map([['digits-worker-1', podOf({ name: 'worker-1', is: 'Leaving' })]]);
+    const dismissed = new Set(['digits-worker-1']);
+    for (const lastSeen of [left, new Map<string, Pod>()]) {
+      const { missing, status } = state({ workers: { created: 3 } }, others, lastSeen, dismissed);
+      expect([missing, status.evictions]).toEqual([[{ index: 1, predecessors: undefined }], 0]);
+    }
+    const counted = { workers: { created: 3, restarts: 2, evictions: 1 } };
+    expect(state(counted, others, new Map(), dismissed).missing[0]?.predecessors).toEqual({
+      restarts: 2,
+      evictions: 1,
+      reason: 'PodReplaced',
+      message: '',
     });
   });
 
