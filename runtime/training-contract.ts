@@ -221,6 +221,14 @@ export interface TrainingOutcome {
   };
 }
 
+/** Last words of server 0 as JSON where it is told to stop before the job is over, with the exit code 0. */
+export interface TrainingFarewell {
+  /** Steps done. */
+  step: number;
+  /** The version that the newest complete checkpoint holds: the job goes on from it. */
+  checkpointStep: number;
+}
+
 export interface HistoryPoint {
   /** Steps done. */
   step: number;

@@ -3,7 +3,13 @@ import { env } from 'onnxruntime-node';
 import packageFile from '../../package.json' with { type: 'json' };
 import { exitCodes } from '../contract.ts';
 import { openWritableFolder, type WritableFolder } from '../store/writable-folder.ts';
-import { trainingExitCodes, trainingPorts, type TrainingFault } from '../training-contract.ts';
+import {
+  trainingExitCodes,
+  trainingPorts,
+  type JobProgress,
+  type TrainingFarewell,
+  type TrainingFault,
+} from '../training-contract.ts';
 import { persistently } from './checkpoint-writer.ts';
 import { coordinatorWork, type ClosableWork } from './coordinator-work.ts';
 import { createKernels } from './kernels.ts';
@@ -67,7 +73,7 @@ export class ServerRole implements Role {
     try {
       this.#server = await this.#start(checkpoints, work);
       if (signal.aborted) this.#server.stop(0);
-      return endOf(await this.#server.done, this.#options.config.index);
+      return endOf(await this.#server.done, this.#options.config.index, this.#server.report().job);
     } finally {
       await work?.close();
       await checkpoints.close();
@@ -129,7 +135,7 @@ export class ServerRole implements Role {
   }
 }
 
-function endOf(end: ServerEnd, index: number): ProcessEnd {
+function endOf(end: ServerEnd, index: number, job: JobProgress | undefined): ProcessEnd {
   if (end === 'Superseded') {
     return {
       exitCode: trainingExitCodes.superseded,
@@ -137,5 +143,12 @@ function endOf(end: ServerEnd, index: number): ProcessEnd {
     };
   }
   // Server 0 alone speaks for the job.
-  return end === 'Stopped' || index !== 0 ? { exitCode: exitCodes.ok } : endWith(end);
+  if (index !== 0) return { exitCode: exitCodes.ok };
+  return end === 'Stopped' ? farewell(job) : endWith(end);
+}
+
+/** Says what the job will go on from; nothing where no checkpoint is known. */
+function farewell({ step = 0, checkpointStep }: Partial<JobProgress> = {}): ProcessEnd {
+  if (checkpointStep === undefined) return { exitCode: exitCodes.ok };
+  return { exitCode: exitCodes.ok, lastWords: JSON.stringify({ step, checkpointStep } satisfies TrainingFarewell) };
 }

@@ -2,7 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { ProcessEnd } from '../../../../runtime/training/process-end.ts';
 import type { Role } from '../../../../runtime/training/process-role.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { JobRoles } from './roles.ts';
 
 const jobs: JobRoles[] = [];
@@ -45,15 +47,26 @@ describe('what there is when servers are told to stop is saved', () => {
       const { job, servers, worker, goOn } = await heldJob();
       goOn();
       await job.stop(worker, 1_000);
-      const stopped: Promise<unknown>[] = [];
+      const stopped: Promise<[number, ProcessEnd]>[] = [];
       for (const index of order) {
         const server = servers[index];
-        if (server !== undefined) stopped.push(job.stop(server, 5_000));
+        if (server !== undefined) stopped.push(job.stop(server, 5_000).then((end) => [index, end]));
         await delay(delayMs);
       }
-      await Promise.all(stopped);
+      const ends = new Map(await Promise.all(stopped));
       expect(await checkpoints(job)).toEqual([12]);
+      // Server 0 says what the job goes on from.
+      expect(ends.get(0)).toEqual({ exitCode: 0, lastWords: '{"step":12,"checkpointStep":12}' });
+      expect(ends.get(1)).toEqual({ exitCode: 0 });
     },
     60_000,
   );
+
+  it('where that is nothing, nothing is said', async () => {
+    const job = await JobRoles.create();
+    jobs.push(job);
+    const server = await job.start('ParameterServer', 0, 1);
+    await eventually(() => expect(server.report().phase).toBe('Waiting'), 20_000, 10);
+    expect(await job.stop(server, 5_000)).toEqual({ exitCode: 0 });
+  }, 60_000);
 });
