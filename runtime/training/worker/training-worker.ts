@@ -76,6 +76,8 @@ export class TrainingWorker {
   #parts: Parts | undefined;
   #loop: StepLoop | undefined;
   #generation = 0;
+  /** A generation pauses a worker again that connects again in the middle of it. */
+  #pauses = 0;
   #isRegistered = false;
   #fault: TrainingFault | undefined;
   /** While there is no connection to the coordinator. */
@@ -196,10 +198,11 @@ export class TrainingWorker {
     else if (message.generation === this.#generation) this.#work(message);
   }
 
-  /** A generation begins: what was under way is dropped. */
+  /** A generation begins, or this worker comes back into it: what was under way is dropped. */
   #pause(generation: number): void {
     const { held } = this.#theParts();
     this.#generation = generation;
+    this.#pauses += 1;
     this.#isRegistered = true;
     this.#loop?.end();
     this.#loop = undefined;
@@ -255,7 +258,8 @@ export class TrainingWorker {
     const { engine } = this.#options;
     const { held, program, inputName } = this.#theParts();
     const { generation } = evaluation;
-    const isOver = (): boolean => generation !== this.#generation || this.#stop.signal.aborted;
+    const pauses = this.#pauses;
+    const isOver = (): boolean => pauses !== this.#pauses || this.#stop.signal.aborted;
     evaluate(evaluation, {
       engine,
       held,

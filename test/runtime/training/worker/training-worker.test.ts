@@ -246,6 +246,40 @@ describe('a worker', () => {
     ]);
   });
 
+  test('that connects again in the middle of an evaluation takes part in it from the beginning', async () => {
+    const job = start();
+    await begin(job, []);
+    const chunks = Array.from({ length: 4 }, (_, chunk) => ({ chunk, from: chunk, to: chunk + 1 }));
+    const evaluate = jest.spyOn(job.engine, 'evaluate');
+    const message = {
+      type: 'evaluate',
+      generation: 1,
+      evaluation: 7,
+      version: 0,
+      split: 'validation',
+      chunks,
+    } as const;
+    job.coordinator.say(message);
+    for (const server of [0, 1]) await job.give(server, 0);
+    // One runs and one waits for its turn.
+    await eventually(() => expect(evaluate).toHaveBeenCalledTimes(2), 5_000, 1);
+    const before = job.coordinator.of('evaluated').length;
+    job.coordinator.cut();
+    job.reconnect();
+    await begin(job, []);
+    job.coordinator.say(message);
+    for (const server of [0, 1]) await job.give(server, 0);
+    const answers = eventually(
+      () => {
+        const answered = job.coordinator.of('evaluated').slice(before);
+        expect([...new Set(answered.map(({ chunk }) => chunk))].sort()).toEqual([0, 1, 2, 3]);
+      },
+      5_000,
+      5,
+    );
+    expect(await Promise.race([job.worker.ended, answers])).toBeUndefined();
+  });
+
   test('tells the coordinator what is wrong with the data, once and for all', async () => {
     const fault = { reason: 'BadRows', message: 'row 3', retrying: false } as const;
     const job = start({ read: () => Promise.reject(new TrainingFailure(fault)) });
