@@ -26,6 +26,8 @@ interface PodCondition {
   status: string;
   reason?: string;
   message?: string;
+  /** RFC 3339. */
+  lastTransitionTime?: string;
 }
 
 export interface Pod {

@@ -1,11 +1,16 @@
 import type { Check, Finding } from './checks.ts';
 import type { ContainerStatus, Pod } from './objects.ts';
+import { type Mount, setUpMessage, setUpOverdueAtMs } from './pod-setup.ts';
 
 /** One pod that should be ready and is not. */
 export interface UnreadyPod {
   pod: Pod;
   /** The extended resource that was asked for. */
   accelerator: string | undefined;
+  /** What its node mounts for it, as far as the spec names it. */
+  mounts: readonly Mount[];
+  /** In milliseconds since 1970. */
+  nowMs: number;
 }
 
 /** Where a person changes what keeps pods of a kind away, and what the container is called. */
@@ -93,6 +98,14 @@ export const startChecks = (words: PodWords): readonly Check<UnreadyPod>[] => [
         'ConfigurationMissing',
         `the pod's configuration is incomplete: ${clip(waiting.message ?? '')}; create what ${words.storage} names, with the keys it needs`,
       );
+    },
+  },
+  {
+    name: 'the node sets the pod up',
+    find: ({ pod, mounts, nowMs }) => {
+      const overdueAtMs = setUpOverdueAtMs(pod);
+      if (overdueAtMs === undefined || nowMs < overdueAtMs) return undefined;
+      return warning('PodNotSetUp', setUpMessage(pod, mounts));
     },
   },
   {

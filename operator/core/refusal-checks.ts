@@ -16,7 +16,7 @@ export const podSecurityFinding = (message: string): Finding | undefined =>
     : undefined;
 
 /** What a person does about a refusal, for objects of a kind. */
-export interface RefusalWords {
+interface RefusalWords {
   /** The fields that ask for less, where a quota is full. */
   lower: string;
   /** Where the API server takes no object of this shape. */

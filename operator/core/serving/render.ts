@@ -2,6 +2,7 @@ import type { ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
 import { type KubeObject, refOf } from '../../kube/object.ts';
 import { type Finding, firstFinding } from '../checks.ts';
 import type { Plan, Render } from '../plan.ts';
+import { untilSetUpOverdueMs } from '../pod-setup.ts';
 import { deployment } from './deployment.ts';
 import { disruptionBudget } from './disruption-budget.ts';
 import { networkPolicy } from './network-policy.ts';
@@ -46,7 +47,9 @@ export const render: Render<ServingObserved, ServingInputs, ModelDeploymentStatu
   const unwanted = children.filter(
     (child) => child.metadata.deletionTimestamp === undefined && !apply.some((object) => sameObject(object, child)),
   );
-  return { apply, remove: unwanted.map(refOf), status, events };
+  const againMs = untilSetUpOverdueMs(observed.pods, inputs.now);
+  const again = againMs === Infinity ? {} : { requeueAfterMs: againMs };
+  return { apply, remove: unwanted.map(refOf), status, events, ...again };
 };
 
 /** The same, with the version of a lineage in place of its name; a finding where there is none. */

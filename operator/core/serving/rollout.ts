@@ -3,8 +3,9 @@ import { firstFinding } from '../checks.ts';
 import { labels, servingNames } from '../metadata.ts';
 import type { Deployment, Pod } from '../objects.ts';
 import { isReady } from '../pod-checks.ts';
-import { podChecks, type PodSubject } from './pod-checks.ts';
+import { mountsOf } from './mounts.ts';
 import type { ServingObserved } from './observed.ts';
+import { podChecks, type PodSubject } from './pod-checks.ts';
 
 /** How far the pods are from what the spec asks for. */
 export interface Rollout {
@@ -59,13 +60,12 @@ export function rolloutOf(observed: ServingObserved, revision: string): Rollout 
 }
 
 /** Why pods of the wanted revision are not ready. Causes that need somebody come before the course of things. */
-export function podFinding(observed: ServingObserved, revision: string): Finding | undefined {
+export function podFinding(observed: ServingObserved, revision: string, now: Date): Finding | undefined {
+  const { spec } = observed.owner;
+  const common = { accelerator: spec.accelerator?.resource, mounts: mountsOf(spec), nowMs: now.getTime() };
   const subjects = podsOf(observed, revision)
     .filter((pod) => !isReady(pod))
-    .map((pod): PodSubject => {
-      const report = observed.reports.get(pod.metadata.name);
-      return { pod, report, accelerator: observed.owner.spec.accelerator?.resource };
-    });
+    .map((pod): PodSubject => ({ ...common, pod, report: observed.reports.get(pod.metadata.name) }));
   const findings = subjects.flatMap((subject) => firstFinding(podChecks, subject) ?? []);
   return findings.find(({ type }) => type === 'Warning') ?? findings[0];
 }

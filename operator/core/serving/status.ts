@@ -35,13 +35,18 @@ function courseOf(observed: ServingObserved, rollout: Rollout): Finding {
 }
 
 /** The one thing to say about the deployment: what the spec forbids, was refused, keeps pods away, or goes on. */
-function verdictOf(observed: ServingObserved, revision: string, specFinding: Finding | undefined): [Finding, Rollout] {
+function verdictOf(
+  observed: ServingObserved,
+  revision: string,
+  specFinding: Finding | undefined,
+  now: Date,
+): [Finding, Rollout] {
   const rollout = rolloutOf(observed, revision);
   const found =
     specFinding ??
     firstFinding(servingRefusalChecks, observed) ??
     (rollout.complete ? undefined : firstFinding(creationChecks, { deployment: deploymentOf(observed) })) ??
-    (rollout.complete ? undefined : podFinding(observed, revision));
+    (rollout.complete ? undefined : podFinding(observed, revision, now));
   if (found === undefined) return [courseOf(observed, rollout), rollout];
   // Until a rollout that has trouble is over, the pods before it still answer: that belongs to the news.
   const answering = rollout.ready > 0 ? ` (${counts(rollout)})` : '';
@@ -136,7 +141,12 @@ export function statusOf(
 ): Judged {
   const { metadata, spec, status } = observed.owner;
   const digest = specFinding === undefined ? pinnedDigest(observed, revision) : undefined;
-  const [verdict, rollout] = verdictOf(observed, revision, specFinding ?? strayFinding(observed, revision, digest));
+  const [verdict, rollout] = verdictOf(
+    observed,
+    revision,
+    specFinding ?? strayFinding(observed, revision, digest),
+    inputs.now,
+  );
   const before = status?.conditions ?? [];
   const after = judgements(observed, revision, digest, verdict, specFinding, rollout.complete);
   const observedGeneration = metadata.generation ?? 0;

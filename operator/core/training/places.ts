@@ -1,4 +1,4 @@
-import type { Location, LocationName } from '../../../runtime/training-contract.ts';
+import type { Location, LocationName, TrainingRole } from '../../../runtime/training-contract.ts';
 import type { TrainingJob, TrainingJobSpec } from '../../api/training-job.gen.ts';
 import type { StoragePlace } from '../pod-template.ts';
 
@@ -43,6 +43,22 @@ export function placesOf(owner: TrainingJob, { model, data }: TrainSpec): Places
     checkpoint: checkpointPlace(owner),
     output: { ...reached(output), field: 'spec.output.uri', uri: output.uri, writes: true },
   };
+}
+
+/** What each role reads and writes: a worker has no business with results. */
+const placesOfRole: Readonly<Record<TrainingRole, readonly LocationName[]>> = {
+  ParameterServer: ['model', 'data', 'checkpoint', 'output'],
+  Worker: ['model', 'data'],
+};
+
+export type NamedPlace = [name: LocationName, place: Place];
+
+/** The places of one role. */
+export function rolePlaces(role: TrainingRole, places: Places): NamedPlace[] {
+  return placesOfRole[role].flatMap((name): NamedPlace[] => {
+    const place = places[name];
+    return place === undefined ? [] : [[name, place]];
+  });
 }
 
 /** What pods are told of a place: no name of a Secret. */

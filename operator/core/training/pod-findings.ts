@@ -11,6 +11,7 @@ import {
   warning,
 } from '../pod-checks.ts';
 import type { JobState } from './job-state.ts';
+import { mountsOf } from './mounts.ts';
 import type { TrainingObserved } from './observed.ts';
 import { farewellUntilMs, hasEnded, isLeaving, lossOf } from './pod-state.ts';
 import { predecessorsOf, tellsOfLoss } from './predecessors.ts';
@@ -105,7 +106,7 @@ function podFinding(role: TrainingRole, subject: Subject): PodFinding | undefine
 /** The first thing that keeps a pod of this role from its work. */
 export function roleFinding(
   { role, present, missing }: RoleState,
-  { owner: { spec }, reports, dismissed }: Pick<TrainingObserved, 'owner' | 'reports' | 'dismissed'>,
+  { owner, reports, dismissed }: Pick<TrainingObserved, 'owner' | 'reports' | 'dismissed'>,
   { began, nowMs }: Pick<JobState, 'began' | 'nowMs'>,
 ): PodFinding | undefined {
   // Before the job trains, all that is missing is about to be created, and is no news.
@@ -114,12 +115,13 @@ export function roleFinding(
     const message = `${lost.message}; the pod that replaces it is about to be created`;
     return { ...warning(lost.reason, message), blocked: false };
   }
-  const accelerator = role === 'Worker' ? spec.workers.accelerator?.resource : undefined;
+  const accelerator = role === 'Worker' ? owner.spec.workers.accelerator?.resource : undefined;
+  const common = { accelerator, mounts: mountsOf(owner, role), nowMs };
   for (const pod of present.values()) {
     if (isReady(pod) && !isLeaving(pod) && !hasEnded(pod)) continue;
     if (nowMs < (farewellUntilMs(pod) ?? 0)) continue;
     const { name } = pod.metadata;
-    const subject = { pod, accelerator, report: reports.get(name), dismissed: dismissed.has(name) };
+    const subject = { ...common, pod, report: reports.get(name), dismissed: dismissed.has(name) };
     const finding = podFinding(role, subject);
     if (finding !== undefined) return finding;
   }

@@ -1,7 +1,6 @@
 import { paths, servingEnv } from '../../../runtime/contract.ts';
 import {
   jobFileName,
-  type LocationName,
   locationPrefixes,
   trainingEnv,
   trainingPaths,
@@ -22,7 +21,7 @@ import {
   storageEnv,
 } from '../pod-template.ts';
 import type { TrainingInputs } from './observed.ts';
-import { type Place, placesOf, type Places, type TrainSpec } from './places.ts';
+import { type NamedPlace, placesOf, rolePlaces, type TrainSpec } from './places.ts';
 import { type Predecessors, predecessorsAnnotation } from './predecessors.ts';
 
 /** Servers write a checkpoint when they are told to stop. */
@@ -31,21 +30,6 @@ const graceSeconds = 60;
 const tolerationSeconds = 30;
 /** The group of the image; volumes are written as it. Large volumes are not walked through at every start. */
 const volumeAccess = { fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' } as const;
-
-/** What each role reads and writes: a worker has no business with results. */
-const placesOfRole: Readonly<Record<TrainingRole, readonly LocationName[]>> = {
-  ParameterServer: ['model', 'data', 'checkpoint', 'output'],
-  Worker: ['model', 'data'],
-};
-
-type NamedPlace = [name: LocationName, place: Place];
-
-function rolePlaces(role: TrainingRole, places: Places): NamedPlace[] {
-  return placesOfRole[role].flatMap((name): NamedPlace[] => {
-    const place = places[name];
-    return place === undefined ? [] : [[name, place]];
-  });
-}
 
 /** Where each parameter server is found, in order. */
 function serverAddresses({ metadata, spec }: TrainingJob): string {

@@ -1,6 +1,7 @@
 import type { TrainingJobStatus } from '../../api/training-job.gen.ts';
 import { firstFinding } from '../checks.ts';
 import type { Plan, Render } from '../plan.ts';
+import { untilSetUpOverdueMs } from '../pod-setup.ts';
 import { endingOf } from './ending.ts';
 import { jobConfigMap } from './job-file.ts';
 import { stateOf } from './job-state.ts';
@@ -45,7 +46,8 @@ export const render: Render<TrainingObserved, TrainingInputs, TrainingJobStatus>
   if (ending !== undefined) return { apply: [], remove: [], ...told, urgent: true, requeueAfterMs: nextLookMs };
 
   const pods = podPlan(state, spec, inputs.now);
-  const againMs = Math.min(pods.againMs, stands ? untilHeardMs : Infinity);
+  const setUpMs = untilSetUpOverdueMs(observed.pods, inputs.now);
+  const againMs = Math.min(pods.againMs, setUpMs, stands ? untilHeardMs : Infinity);
   const shaping = { ...inputs, image: status?.image ?? inputs.image };
   return {
     apply: [

@@ -109,6 +109,8 @@ const unscheduled = (message: string): Status => ({
 });
 
 describe('pods that do not become ready', () => {
+  const nothing = { report: undefined, accelerator: undefined, mounts: [], nowMs: 0 };
+
   test.each<[string, Status, string, string]>([
     ['no room', unscheduled('0/3 nodes are available: 3 Insufficient cpu.'), 'Unschedulable', 'Insufficient cpu'],
     [
@@ -159,16 +161,16 @@ describe('pods that do not become ready', () => {
     ],
   ])('%s', (_, status, reason, says) => {
     const pod = { metadata: { name: 'a' }, status };
-    const finding = firstFinding(podChecks, { pod, report: undefined, accelerator: 'nvidia.com/gpu' });
+    const finding = firstFinding(podChecks, { ...nothing, pod, accelerator: 'nvidia.com/gpu' });
     expect(finding).toMatchObject({ type: 'Warning', reason });
     expect(finding?.message).toContain(says);
   });
 
   const says = (model: Partial<ServingReport['model']>) =>
     firstFinding(podChecks, {
+      ...nothing,
       pod: { metadata: { name: 'a' } },
       report: { version: 1, kind: 'Serving', podName: 'a', model: { uri: 's3://a/b', phase: 'Failed', ...model } },
-      accelerator: undefined,
     });
 
   const reasons: Record<FaultReason, true> = {
@@ -211,8 +213,6 @@ describe('pods that do not become ready', () => {
   });
 
   test('a pod that merely starts says nothing', () => {
-    expect(
-      firstFinding(podChecks, { pod: { metadata: { name: 'a' } }, report: undefined, accelerator: undefined }),
-    ).toBeUndefined();
+    expect(firstFinding(podChecks, { ...nothing, pod: { metadata: { name: 'a' } } })).toBeUndefined();
   });
 });
