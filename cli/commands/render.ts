@@ -39,7 +39,7 @@ function planFor(
       unheard: new Set<string>(),
       lastWords: new Map(),
     };
-    return renderTraining({ ...nothing, ...unseen, owner: object as TrainingJob }, inputs);
+    return renderTraining({ ...nothing, ...unseen, owner: object as TrainingJob }, { ...inputs, begun: now });
   }
   return undefined;
 }

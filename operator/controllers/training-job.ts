@@ -13,7 +13,7 @@ import { LastSeen } from './last-seen.ts';
 import { parseOutcome } from './report-schema.ts';
 
 /** What does not change while the operator runs. */
-export type TrainingConfig = Omit<TrainingInputs, 'now'>;
+export type TrainingConfig = Omit<TrainingInputs, 'now' | 'begun'>;
 
 /** What pods said last, and the source that asks them. */
 export interface TrainingReportSource extends Source {
@@ -83,7 +83,7 @@ export function trainingJobController(
         refusals,
       };
     },
-    render: (observed, now) => render(observed, { ...config, now }),
+    render: (observed, now, begun) => render(observed, { ...config, now, begun }),
     ownerOf: ({ owner }) => owner,
     childrenOf: ({ children, pods }) => [...children, ...(pods as readonly KubeObject[])],
   };

@@ -48,6 +48,7 @@ export class Controller<Observed, Status> {
   readonly #stores: ReadStores;
   readonly #refusals: Refusals;
   readonly #pace: StatusPace;
+  #begun: Date;
 
   constructor(definition: Definition<Observed, Status>, options: ControllerOptions) {
     this.#definition = definition;
@@ -56,6 +57,7 @@ export class Controller<Observed, Status> {
     this.queue = new WorkQueue(options.clock, options.metrics?.queue(definition.name));
     this.#refusals = new Refusals(options.clock);
     this.#pace = new StatusPace(options.clock);
+    this.#begun = options.clock.now();
   }
 
   /** Takes note of a change in one of the definition's kinds. */
@@ -81,7 +83,8 @@ export class Controller<Observed, Status> {
    * @param hard aborts what still runs after that
    */
   async run(signal: AbortSignal, hard: AbortSignal): Promise<void> {
-    const { workers = 16, metrics } = this.#options;
+    const { workers = 16, metrics, clock } = this.#options;
+    this.#begun = clock.now();
     const close = (): void => this.queue.close();
     signal.addEventListener('abort', close, { once: true });
     if (signal.aborted) close();
@@ -149,7 +152,7 @@ export class Controller<Observed, Status> {
     // Owner references collect the rest; whatever is written now would only race with that.
     if (owner.metadata.deletionTimestamp !== undefined) return undefined;
     const shell = this.#shell();
-    let plan = definition.render(observed, clock.now());
+    let plan = definition.render(observed, clock.now(), this.#begun);
     const outcome = await executeObjects(plan, owner, definition.childrenOf(observed), shell, signal);
     const { failure } = outcome;
     if (failure !== undefined && hasAborted(signal)) throw failure.error;
@@ -157,7 +160,7 @@ export class Controller<Observed, Status> {
     if (told.length > 0) {
       const refused = definition.observe(key, this.#stores, told);
       if (refused === undefined) return undefined;
-      plan = definition.render(refused, clock.now());
+      plan = definition.render(refused, clock.now(), this.#begun);
     }
     const heldMs = await executeStatus(plan, owner, shell, signal);
     const times = [outcome.refusals.length > 0 ? undefined : plan.requeueAfterMs, outcome.waitMs, heldMs];

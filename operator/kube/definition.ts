@@ -63,8 +63,12 @@ export interface Definition<Observed, Status> {
   sources?: Source[];
   /** Reads stores, and what its sources keep; no network. Undefined: the object is gone, and owner references collect the rest. */
   observe(key: Key, stores: ReadStores, refusals: readonly Refusal[]): Observed | undefined;
-  /** Pure but for `now`, which is given. */
-  render(observed: Observed, now: Date): Plan<Status>;
+  /**
+   * Pure but for what is given.
+   *
+   * @param begun when this controller began its work
+   */
+  render(observed: Observed, now: Date, begun: Date): Plan<Status>;
   /** The owner within what was observed, and the owned objects in it. */
   ownerOf(observed: Observed): KubeObject;
   childrenOf(observed: Observed): readonly KubeObject[];

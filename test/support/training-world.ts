@@ -133,7 +133,7 @@ export function reportOf(name: string, report: Partial<TrainingReport>): Trainin
 }
 
 export function observeJob(world: TrainingWorld): { observed: TrainingObserved; inputs: TrainingInputs } {
-  const inputs = { ...runtimeInputs, ...world.inputs };
+  const inputs = { ...runtimeInputs, begun: new Date('2026-11-24T08:00:00Z'), ...world.inputs };
   const owner = admittedJob(world.object);
   const nothing = {
     pods: [],

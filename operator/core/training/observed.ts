@@ -27,4 +27,7 @@ export interface TrainingObserved {
 }
 
 /** What the operator was configured with. */
-export type TrainingInputs = RuntimeInputs;
+export interface TrainingInputs extends RuntimeInputs {
+  /** When this operator began its work: what happened before, others of its controllers may have heard of only then. */
+  begun: Date;
+}

@@ -9,7 +9,7 @@ import { roleState } from './role-state.ts';
 import { hasEnded, overdueAtMs } from './pod-state.ts';
 
 /** Before that, not even a job that wants to go at once goes: ModelDeployments have to hear of what it made. */
-const minTtlSeconds = 10;
+const hearingMs = 10_000;
 
 export const isOver = (status: TrainingJobStatus | undefined): boolean =>
   status?.phase === 'Succeeded' || status?.phase === 'Failed';
@@ -32,6 +32,14 @@ function removals(observed: TrainingObserved, now: Date): { remove: Plan<unknown
     else remove.push(podRef(pod));
   }
   return { remove, againMs };
+}
+
+/** When the job itself goes, in milliseconds since 1970; undefined: it stays, as does one whose end nobody knows. */
+function departureMs({ spec, status }: TrainingObserved['owner'], begun: Date): number | undefined {
+  const { ttlSecondsAfterFinished: ttl } = spec.runPolicy;
+  const completedMs = Date.parse(status?.completionTime ?? '');
+  if (ttl === undefined || Number.isNaN(completedMs)) return undefined;
+  return Math.max(completedMs + ttl * 1_000, Math.max(completedMs, begun.getTime()) + hearingMs);
 }
 
 /** What may still change in the status of a job that is over: what it is judged by. */
@@ -75,22 +83,18 @@ function rejudged(
 /**
  * A job that is over never makes anything again, whatever is deleted around it: all that is known of it is its status.
  */
-export function over(observed: TrainingObserved, { now }: TrainingInputs): Plan<TrainingJobStatus> {
-  const { metadata, spec, status = {} } = observed.owner;
+export function over(observed: TrainingObserved, { now, begun }: TrainingInputs): Plan<TrainingJobStatus> {
+  const { metadata, status = {} } = observed.owner;
   const { remove, againMs } = removals(observed, now);
-  const { ttlSecondsAfterFinished: ttl } = spec.runPolicy;
-  const leaveMs =
-    ttl === undefined
-      ? undefined
-      : Date.parse(status.completionTime ?? '') + Math.max(minTtlSeconds, ttl) * 1_000 - now.getTime();
+  const leaveMs = (departureMs(observed.owner, begun) ?? Infinity) - now.getTime();
   const ready = readyNow(observed);
   const plan = {
     apply: [],
     remove,
     ...rejudged(observed.owner, { ...status, ...ready }, metadata.generation ?? 0, now),
   };
-  if (leaveMs !== undefined && !(leaveMs > 0)) return { ...plan, removeOwner: true };
-  const next = Math.min(...againMs, leaveMs ?? Infinity);
+  if (leaveMs <= 0) return { ...plan, removeOwner: true };
+  const next = Math.min(...againMs, leaveMs);
   return { ...plan, ...(next === Infinity ? {} : { requeueAfterMs: Math.max(1, next) }) };
 }
 

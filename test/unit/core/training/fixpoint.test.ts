@@ -62,7 +62,7 @@ class Cluster {
       lastWords: new Map(),
       refusals: [],
     };
-    const plan = render(observed, runtimeInputs);
+    const plan = render(observed, { ...runtimeInputs, begun: runtimeInputs.now });
     for (const object of plan.apply) this.#put(object);
     for (const object of plan.create ?? []) {
       this.writes += 1;

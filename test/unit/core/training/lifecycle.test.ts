@@ -421,6 +421,7 @@ describe('the end of a job', () => {
     [0, '2026-11-24T09:59:50Z', true, undefined],
     [60, '2026-11-24T09:59:30Z', false, 30_000],
     [60, '2026-11-24T09:59:00Z', true, undefined],
+    [60, undefined, false, undefined],
   ])('is followed by that of the object: %d s after %s', (ttlSecondsAfterFinished, completionTime, goes, again) => {
     const object = {
       spec: { runPolicy: { ttlSecondsAfterFinished } },
@@ -428,5 +429,16 @@ describe('the end of a job', () => {
     };
     const { removeOwner = false, requeueAfterMs } = plan({ object });
     expect([removeOwner, requeueAfterMs]).toEqual([goes, again]);
+  });
+
+  test('is followed by that of the object no sooner than others can have heard of it from this operator', () => {
+    const object = {
+      spec: { runPolicy: { ttlSecondsAfterFinished: 0 } },
+      status: { ...started, phase: 'Succeeded', completionTime: '2026-11-24T09:00:00Z' },
+    };
+    const begun = (time: string) => plan({ object, inputs: { begun: new Date(time) } });
+    expect(begun('2026-11-24T09:59:57Z')).toMatchObject({ requeueAfterMs: 7_000 });
+    expect(begun('2026-11-24T09:59:57Z')).not.toHaveProperty('removeOwner');
+    expect(begun('2026-11-24T09:59:50Z')).toMatchObject({ removeOwner: true });
   });
 });
