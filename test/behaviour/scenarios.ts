@@ -25,7 +25,7 @@ const scenarios: readonly Scenario[] = [
 ];
 
 /** Scenarios that run at the same time. */
-const parallel = 12;
+const parallel = 24;
 const timeoutMs = 600_000;
 
 /** Runs `work` for every item, in order, a few at a time; each promise settles with its own item's outcome. */

@@ -5,11 +5,11 @@ import { servingNames } from '../../operator/core/metadata.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts';
 import type { ServingReport } from '../../runtime/contract.ts';
+import { digest } from '../support/played-job.ts';
 import type { Platform, Write } from './platform.ts';
 
 const apiVersion = 'modelyard.dev/v1alpha1';
 export const uri = 's3://models/digits/';
-export const digest = `sha256:${'a'.repeat(64)}`;
 
 /** Long enough for a real control plane on a slow machine. */
 const patienceMs = 90_000;

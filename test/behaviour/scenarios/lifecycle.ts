@@ -4,7 +4,6 @@ import {
   children,
   childrenOfOne,
   childrenOfTwo,
-  digest,
   eventually,
   expectQuiet,
   loaded,
@@ -12,6 +11,7 @@ import {
   read,
 } from '../steps.ts';
 import { refTo, type Scenario, untilCondition, untilQuiet, untilReady, uri, withOperator, workload } from '../steps.ts';
+import { digest } from '../../support/played-job.ts';
 
 const quietMs = 3_000;
 

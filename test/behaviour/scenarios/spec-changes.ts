@@ -3,7 +3,6 @@ import type { KubeObject } from '../../../operator/kube/object.ts';
 import { servingEnv } from '../../../runtime/contract.ts';
 import type { Platform } from '../platform.ts';
 import {
-  digest,
   eventually,
   modelDeployment,
   read,
@@ -13,6 +12,7 @@ import {
   uri,
   workload,
 } from '../steps.ts';
+import { digest } from '../../support/played-job.ts';
 
 interface PodTemplate {
   metadata: { labels?: object; annotations?: object };

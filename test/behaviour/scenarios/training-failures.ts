@@ -2,7 +2,8 @@ import { expect } from '@jest/globals';
 import type { TrainingReason } from '../../../runtime/training-contract.ts';
 import type { Platform } from '../platform.ts';
 import type { Scenario } from '../steps.ts';
-import { podsOfTwo, startedJob, training, trainingJob, untilJob, untilJobSays, untilPods } from '../training-steps.ts';
+import { podsOfTwo, startedJob, untilJob, untilJobSays, untilPods } from '../training-steps.ts';
+import { training, trainingJob } from '../../support/played-job.ts';
 
 /** What no other try can cure, in the words of server 0. */
 const fatal: [TrainingReason, string][] = [

@@ -2,8 +2,9 @@ import { expect } from '@jest/globals';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import type { Platform } from '../platform.ts';
 import { eventually, refusalOf, refTo, type Scenario } from '../steps.ts';
-import { jobChildren, podsOfTwo, podUids, startedJob, training, trainingJob } from '../training-steps.ts';
+import { jobChildren, podsOfTwo, podUids, startedJob } from '../training-steps.ts';
 import { untilJob, untilJobSays, untilPods } from '../training-steps.ts';
+import { training, trainingJob } from '../../support/played-job.ts';
 
 /** Specs that a cluster admits and the operator can only refuse in a condition, without a pod. */
 const stalled: { what: string; spec: object; reason: string; names: string }[] = [

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { trainingJobKind } from '../../../operator/controllers/kinds.ts';
 import type { Scenario } from '../steps.ts';
-import { digest, eventually, expectQuiet, modelDeployment, untilQuiet, untilReady } from '../steps.ts';
+import { eventually, expectQuiet, modelDeployment, untilQuiet, untilReady } from '../steps.ts';
 import { loaded, read, refTo, withOperator } from '../steps.ts';
 import {
   changeJob,
@@ -13,13 +13,11 @@ import {
   readJob,
   startedJob,
   succeededJob,
-  trained,
-  training,
-  trainingJob,
   untilJob,
   untilJobSays,
   untilPods,
 } from '../training-steps.ts';
+import { digest, trained, training, trainingJob } from '../../support/played-job.ts';
 
 const quietMs = 3_000;
 
