@@ -13,7 +13,7 @@ import {
 import type { JobState } from './job-state.ts';
 import { mountsOf } from './mounts.ts';
 import type { TrainingObserved } from './observed.ts';
-import { farewellUntilMs, hasEnded, isLeaving, lossOf } from './pod-state.ts';
+import { endedWithNode, farewellUntilMs, hasEnded, isLeaving, lossOf } from './pod-state.ts';
 import { predecessorsOf, tellsOfLoss } from './predecessors.ts';
 import type { RoleState } from './role-state.ts';
 
@@ -63,6 +63,15 @@ const workChecks = (words: PodWords): readonly Check<Subject>[] => [
     find: ({ report }) => {
       const fault = faultOf(report);
       return fault === undefined || waitingReasons.includes(fault.reason) ? undefined : fault;
+    },
+  },
+  {
+    name: 'its node stays up',
+    find: ({ pod }) => {
+      if (!endedWithNode(pod)) return undefined;
+      const node = pod.spec?.nodeName === undefined ? 'its node' : `node ${pod.spec.nodeName}`;
+      const message = `${words.runtime(pod)} ended with ${node}, which has started again; it is started again as well`;
+      return warning('NodeRestarted', message);
     },
   },
   crashCheck(words),

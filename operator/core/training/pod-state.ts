@@ -100,10 +100,17 @@ export function lossOf(pod: Pod): Loss {
 /** With these a container tells that the job is over, or that another has taken its place. */
 const noFailures: readonly number[] = [0, trainingExitCodes.failed, trainingExitCodes.superseded];
 
+/** What a kubelet says of containers that were gone when it came back, as after its node started again. */
+const unseenEnds: readonly string[] = ['Unknown', 'ContainerStatusUnknown'];
+
+/** The container ended last with its node, through no fault of its own. */
+export const endedWithNode = (pod: Pod): boolean => unseenEnds.includes(deathOf(pod)?.reason ?? '');
+
 /** How the container failed last, if it ever did. */
 export function failureOf(pod: Pod) {
   const death = deathOf(pod);
-  return death === undefined || noFailures.includes(death.exitCode ?? 0) ? undefined : death;
+  if (death === undefined || noFailures.includes(death.exitCode ?? 0) || endedWithNode(pod)) return undefined;
+  return death;
 }
 
 /** How often the containers of one pod ended with a failure. What ends because its pod has to go is none. */

@@ -182,6 +182,29 @@ describe('a job', () => {
     ],
     ['its server is gone', [{ ...server, is: 'Gone' }, worker], 'PodDeleted', 'about to be created'],
     [
+      'the node of its server started again',
+      [
+        {
+          name: 'ps-0',
+          is: 'NotReady',
+          report: { phase: 'Preparing', job },
+          status: {
+            containerStatuses: [
+              {
+                name: 'runtime',
+                restartCount: 1,
+                state: { running: {} },
+                lastState: { terminated: { exitCode: 255, reason: 'Unknown' } },
+              },
+            ],
+          },
+        },
+        worker,
+      ],
+      'NodeRestarted',
+      'the container of pod digits-ps-0 ended with node node-1, which has started again',
+    ],
+    [
       'its server crashed',
       [
         {

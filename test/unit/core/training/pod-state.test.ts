@@ -13,13 +13,13 @@ const target = (reason: string, message?: string): Status => ({
 });
 /** Of a pod that is being deleted. */
 const asked = { deletionTimestamp: '2026-11-24T10:00:30Z', deletionGracePeriodSeconds: 60 };
-const died = (exitCode: number, restartCount: number, running = true): Status => ({
+const died = (exitCode: number, restartCount: number, running = true, reason?: string): Status => ({
   containerStatuses: [
     {
       name: 'runtime',
       restartCount,
       state: running ? { running: {} } : { waiting: { reason: 'CrashLoopBackOff' } },
-      lastState: { terminated: { exitCode } },
+      lastState: { terminated: { exitCode, ...(reason === undefined ? {} : { reason }) } },
     },
   ],
 });
@@ -68,6 +68,8 @@ describe('failures of a container', () => {
     ['not the end of an evicted one', pod('Failed', died(137, 1, false)), 1],
     ['not the word that the job failed', pod('NotReady', died(65, 1)), 0],
     ['nor that another took the place', pod('NotReady', died(66, 0, false)), 0],
+    ['nor that its node started again', pod('NotReady', died(255, 1, true, 'Unknown')), 0],
+    ['nor that its kubelet lost it', pod('NotReady', died(137, 2, true, 'ContainerStatusUnknown')), 1],
     ['none of a pod that has not begun', pod('Pending'), 0],
     ['none of a container that ended well', pod('Succeeded', died(0, 0, false)), 0],
   ])('%s', (_, failed, count) => {
