@@ -247,10 +247,12 @@ export class Coordinator {
     const { job, slices } = this.#options;
     const { prepared, ledger, keeper, plan, recoverer } = this.#theParts();
     await this.#everybody();
-    await recoverer.lookUpCheckpoint();
     const running = new AbortController();
     this.#running = running;
     try {
+      // Between the last word of who was waited for and this one others may have been heard.
+      this.#over.signal.throwIfAborted();
+      if (this.#leaving.size > 0) throw new Interrupted('a parameter server is told to stop');
       const context = this.#newContext(running);
       const version = await recoverer.recover(context);
       this.#progress.resume(version);
@@ -285,12 +287,14 @@ export class Coordinator {
 
   #newContext(running: AbortController): StageContext {
     const { reached } = this.#options;
+    const { absent, servers } = this.members;
+    if (absent.length > 0) throw new Interrupted(`parameter servers ${absent.join(', ')} were lost`);
     this.#context = {
       members: this.members,
       generation: this.#nextGeneration(),
       signal: running.signal,
       abort: (reason) => running.abort(reason),
-      incarnations: this.members.servers.map((server) => server.incarnation),
+      incarnations: servers.map(({ incarnation }) => incarnation),
       reached,
     };
     return this.#context;

@@ -26,7 +26,8 @@ export function recall(
       },
     });
     const holder = members.workers.find(({ index }) => index === worker);
-    void holder?.connection.send({ type: 'recall', generation, version });
+    if (holder) void holder.connection.send({ type: 'recall', generation, version });
+    else reject(new Interrupted(`worker ${worker} left`));
     return stop;
   });
 }

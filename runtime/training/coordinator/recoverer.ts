@@ -15,7 +15,7 @@ export interface RecovererOptions extends Pick<CoordinatorOptions, 'checkpoints'
   prepared: PreparedJob;
   plan: BatchPlan;
   ledger: Ledger;
-  keeper: CheckpointKeeper;
+  keeper: Pick<CheckpointKeeper, 'newest' | 'found' | 'forget'>;
   patience: Patience;
   /** When nothing is waited for any more that might not come; of the clock `now`. */
   settledAtMs: number;
@@ -47,15 +47,16 @@ export class Recoverer {
   }
 
   /** Finds the newest checkpoint, unless it is known. */
-  async lookUpCheckpoint(): Promise<void> {
+  async #lookUpCheckpoint(signal: AbortSignal): Promise<void> {
     const { keeper } = this.#options;
-    if (!keeper.newest) keeper.found((await this.#newestCheckpoint())?.manifest.version);
+    if (!keeper.newest) keeper.found((await this.#newestCheckpoint(signal))?.manifest.version);
   }
 
   /** Resolves with the version. Rejects with Interrupted, and TrainingFailure `DataChanged`. */
   async recover(context: StageContext): Promise<number> {
     const { prepared, ledger, keeper, plan, now, waits, settledAtMs, log } = this.#options;
     const { trainable, total } = prepared.layout;
+    await this.#lookUpCheckpoint(context.signal);
     const gathered = await gather({
       ...context,
       now,
@@ -77,34 +78,47 @@ export class Recoverer {
 
   async #goTo(recovery: Recovery, context: StageContext): Promise<number> {
     const { prepared, ledger, slices, patience } = this.#options;
-    const common = { ...context, onFault: patience.onTrouble, onUnreadable: () => undefined };
     switch (recovery.kind) {
-      case 'Continue': {
-        const { version, fills } = recovery;
-        if (recovery.recall !== undefined) await recall(context, recovery.recall, version, ledger);
-        else if (!ledger.isKnown) ledger.reset();
-        const isFilled = (server: number): boolean => fills.some((fill) => fill.server === server);
-        const sources = context.incarnations.map(
-          (_, server) => ({ kind: isFilled(server) ? 'Fill' : 'Held' }) as const,
-        );
-        await restore({ ...common, version, sources, fills });
-        return version;
-      }
+      case 'Continue':
+        return this.#goOn(recovery, context);
       case 'Checkpoint':
         return this.#readCheckpoint(context);
       case 'Start': {
         ledger.reset();
         const sources = context.incarnations.map(() => ({ kind: 'Fill' }) as const);
         const fill = fillWith(slices, context, 0, prepared.initialWeights());
-        await restore({ ...common, version: 0, sources, fill });
+        await restore({ ...context, version: 0, sources, fill, onFault: patience.onTrouble });
         return 0;
       }
     }
   }
 
+  async #goOn(
+    { version, fills, recall: holder }: Extract<Recovery, { kind: 'Continue' }>,
+    context: StageContext,
+  ): Promise<number> {
+    const { ledger, patience } = this.#options;
+    const isFilled = (server: number): boolean => fills.some((fill) => fill.server === server);
+    const sources = context.incarnations.map((_, server) => ({ kind: isFilled(server) ? 'Fill' : 'Held' }) as const);
+    // One that comes back under the number of a worker that was to fill a server has nothing to fill it with.
+    const stop = context.members.listen({
+      workerLeft: ({ index }) => {
+        if (fills.some(({ worker }) => worker === index)) context.abort(new Interrupted(`worker ${index} left`));
+      },
+    });
+    try {
+      if (holder !== undefined) await recall(context, holder, version, ledger);
+      else if (!ledger.isKnown) ledger.reset();
+      await restore({ ...context, version, sources, fills, onFault: patience.onTrouble });
+    } finally {
+      stop();
+    }
+    return version;
+  }
+
   async #readCheckpoint(context: StageContext): Promise<number> {
     const { checkpoints, ledger, keeper, patience, log } = this.#options;
-    const checkpoint = await this.#newestCheckpoint();
+    const checkpoint = await this.#newestCheckpoint(context.signal);
     if (!checkpoint) {
       keeper.forget();
       throw new Interrupted('the checkpoint that was there is gone');
@@ -133,9 +147,9 @@ export class Recoverer {
     return manifest.version;
   }
 
-  async #newestCheckpoint(): Promise<FoundCheckpoint | undefined> {
+  async #newestCheckpoint(signal: AbortSignal): Promise<FoundCheckpoint | undefined> {
     const { checkpoints, patience } = this.#options;
-    const found = await persistently(() => findCheckpoints(checkpoints, 'checkpoints'), patience);
+    const found = await persistently(() => findCheckpoints(checkpoints, 'checkpoints'), { ...patience, signal });
     return found.find(({ folder, manifest }) => !this.#damaged.has(folder) && manifest.version < this.#below);
   }
 }

@@ -1,5 +1,6 @@
 import { slicesOf } from '../layout.ts';
 import type { CoordinatorToServer } from '../messages.ts';
+import { TrainingFailure } from '../../errors.ts';
 import type { TrainingFault } from '../../training-contract.ts';
 import type { SliceClient } from './options.ts';
 import { Interrupted } from './interrupted.ts';
@@ -19,24 +20,25 @@ export interface RestoringOptions extends StageContext {
   fill?: (server: number) => Promise<void>;
   onFault: (fault: TrainingFault | undefined) => void;
   /** A server cannot read what lies in this folder. */
-  onUnreadable(folder: string, message: string): void;
+  onUnreadable?(folder: string, message: string): void;
 }
 
-/** Brings every server to one version. Rejects with Interrupted where somebody who is needed for that is lost. */
+/**
+ * Brings every server to one version. Rejects with Interrupted where somebody who is needed for that is lost, and with TrainingFailure where
+ * storage does not work and no repeating helps.
+ */
 export async function restore(options: RestoringOptions): Promise<void> {
   const { members, generation, signal, incarnations, version, sources, fills = [], onFault } = options;
   const restored = new Set<number>();
   const begin = async (server: number): Promise<void> => {
     const filler = fills.find((fill) => fill.server === server)?.worker;
     const worker = members.workers.find(({ index }) => index === filler);
+    if (filler !== undefined && !worker) throw new Interrupted(`worker ${filler}, which was to fill a server, left`);
     if (worker) await worker.connection.send({ type: 'fill', generation, server, version });
     else await options.fill?.(server);
   };
   await until<undefined>(signal, (resolve, reject) => {
     const stop = members.listen({
-      workerLeft: ({ index }) => {
-        if (fills.some(({ worker }) => worker === index)) reject(new Interrupted(`worker ${index} left`));
-      },
       serverSaid: ({ index }, message) => {
         if (!('generation' in message) || message.generation !== generation) return;
         if (message.type === 'expecting') begin(index).catch(reject);
@@ -44,9 +46,12 @@ export async function restore(options: RestoringOptions): Promise<void> {
           restored.add(index);
           if (restored.size === incarnations.length) resolve(undefined);
         } else if (message.type === 'unreadable') {
-          options.onUnreadable(message.folder, message.message);
+          options.onUnreadable?.(message.folder, message.message);
           reject(new Interrupted(message.message));
-        } else if (message.type === 'troubled') onFault(message.fault);
+        } else if (message.type === 'troubled') {
+          if (message.fault.retrying) onFault(message.fault);
+          else reject(new TrainingFailure(message.fault));
+        }
       },
     });
     for (const { index, connection } of members.servers) {
