@@ -38,6 +38,7 @@ function planFor(
       dismissed: new Set<string>(),
       unheard: new Set<string>(),
       lastWords: new Map(),
+      farewell: undefined,
     };
     return renderTraining({ ...nothing, ...unseen, owner: object as TrainingJob }, { ...inputs, begun: now });
   }

@@ -1,6 +1,6 @@
 import { Ajv } from 'ajv';
 import { tensorListLimits, type ServingReport, type TensorSignature } from '../../runtime/contract.ts';
-import type { TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
+import type { TrainingFarewell, TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
 
 const text = (maxLength: number): object => ({ type: 'string', maxLength });
 const whole = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
@@ -97,6 +97,14 @@ const outcome = {
   },
 };
 
+/** `TrainingFarewell` of runtime/training-contract.ts. */
+const farewell = {
+  type: 'object',
+  required: ['step', 'checkpointStep'],
+  additionalProperties: false,
+  properties: { step: whole, checkpointStep: whole },
+};
+
 /** `TrainingReport` of runtime/training-contract.ts, with the bounds of the TrainingJob's status. */
 const training = {
   type: 'object',
@@ -159,6 +167,7 @@ const validateServing = ajv.compile<ServingReport>(serving);
 const validateTensors = ajv.compile<TensorSignature[]>(tensors);
 const validateTraining = ajv.compile<TrainingReport>(training);
 const validateOutcome = ajv.compile<TrainingOutcome>(outcome);
+const validateFarewell = ajv.compile<TrainingFarewell>(farewell);
 
 function parsed(body: string): unknown {
   try {
@@ -190,4 +199,10 @@ export function parseTrainingReport(body: string): TrainingReport | undefined {
 export function parseOutcome(text: string): TrainingOutcome | undefined {
   const value = parsed(text);
   return validateOutcome(value) ? value : undefined;
+}
+
+/** The last words of a server 0 that was told to stop; undefined where they are something else. */
+export function parseFarewell(text: string): TrainingFarewell | undefined {
+  const value = parsed(text);
+  return validateFarewell(value) ? value : undefined;
 }

@@ -5,10 +5,12 @@ import type { Pod } from '../core/objects.ts';
 import { runtimeOf } from '../core/pod-checks.ts';
 import type { TrainingInputs, TrainingObserved } from '../core/training/observed.ts';
 import { render } from '../core/training/render.ts';
+import { isRunning } from '../core/training/pod-state.ts';
 import { isWantedPod } from '../core/training/role-state.ts';
 import type { Definition, Source } from '../kube/definition.ts';
-import type { KubeObject } from '../kube/object.ts';
+import { controllerOf, keyOf, type KubeObject } from '../kube/object.ts';
 import { podKind, trainingJobKind, trainingKinds } from './kinds.ts';
+import { Farewells } from './farewells.ts';
 import { LastSeen } from './last-seen.ts';
 import { parseOutcome } from './report-schema.ts';
 
@@ -56,6 +58,7 @@ export function trainingJobController(
   reports: TrainingReportSource,
 ): Definition<TrainingObserved, TrainingJobStatus> {
   const lastSeen = new LastSeen();
+  const farewells = new Farewells();
   return {
     name: 'training-job',
     kind: trainingJobKind,
@@ -65,13 +68,24 @@ export function trainingJobController(
     ],
     watches: [],
     sources: [reports],
+    gone(object, stores) {
+      if (object.kind === trainingJobKind.kind) farewells.forget(keyOf(object));
+      const controller = controllerOf(object);
+      if (object.kind !== podKind.kind || controller === undefined) return;
+      const owner = stores(trainingJobKind).get(keyOf({ metadata: { ...object.metadata, name: controller.name } }));
+      if (owner?.metadata.uid === controller.uid) farewells.note(owner, [object]);
+    },
     observe(key, stores, refusals) {
       const owner = stores(trainingJobKind).get(key) as TrainingJob | undefined;
       if (owner === undefined) {
         lastSeen.forget(key);
+        farewells.forget(key);
         return undefined;
       }
       const pods = stores(podKind).ownedBy(owner);
+      const isHeard = pods.some((pod) => isRunning(pod) && reports.get(pod)?.job !== undefined);
+      if (isHeard) farewells.forget(key);
+      else farewells.note(owner, pods);
       return {
         owner,
         children: trainingKinds.flatMap((kind) => [...stores(kind).ownedBy(owner)]),
@@ -80,6 +94,7 @@ export function trainingJobController(
         reports: byName(pods, (pod) => reports.get(pod)),
         unheard: new Set(pods.filter((pod) => reports.isUnheard(pod)).map(({ metadata }) => metadata.name)),
         lastWords: byName(pods, lastWordsOf),
+        farewell: farewells.of(owner),
         refusals,
       };
     },

@@ -65,6 +65,7 @@ export class Controller<Observed, Status> {
     const definition = this.#definition;
     const queue = this.queue;
     const objects = [change.old, change.new].filter((object) => object !== undefined);
+    if (change.old !== undefined && change.new === undefined) definition.gone?.(change.old, this.#stores);
     if (sameKind(kind, definition.kind)) for (const object of objects) queue.add(keyOf(object));
     for (const owned of definition.owns) {
       if (!sameKind(kind, owned.kind)) continue;

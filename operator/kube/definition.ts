@@ -61,6 +61,8 @@ export interface Definition<Observed, Status> {
   owns: Interest[];
   watches: Watch[];
   sources?: Source[];
+  /** Hears of an object in its stores that is gone, as it was last: what it alone knew is gone with it. Cheap; called whether or not this process leads. */
+  gone?(object: KubeObject, stores: ReadStores): void;
   /** Reads stores, and what its sources keep; no network. Undefined: the object is gone, and owner references collect the rest. */
   observe(key: Key, stores: ReadStores, refusals: readonly Refusal[]): Observed | undefined;
   /**

@@ -6,7 +6,7 @@ import type { TrainingInputs, TrainingObserved } from '../../operator/core/train
 import { render } from '../../operator/core/training/render.ts';
 import type { Refusal } from '../../operator/kube/definition.ts';
 import type { KubeObject, ObjectMeta } from '../../operator/kube/object.ts';
-import type { TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
+import type { TrainingFarewell, TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
 import { runtimeInputs, stored } from './stored.ts';
 
 /** What a pod is like: `Ready` and `NotReady` run; `Pending` has no node yet. */
@@ -28,6 +28,7 @@ export interface TrainingWorld {
   /** Absent: nothing was applied yet. Given: everything was. */
   pods?: WorldPod[];
   refusals?: Refusal[];
+  farewell?: TrainingFarewell;
   /** Pods that the operator has not asked yet. */
   unheard?: string[];
   /** Pods that had to go because nobody wanted them. */
@@ -142,6 +143,7 @@ export function observeJob(world: TrainingWorld): { observed: TrainingObserved; 
     reports: new Map(),
     unheard: new Set<string>(),
     lastWords: new Map(),
+    farewell: undefined,
     refusals: [],
   };
   const pods = world.pods ?? [];
@@ -167,6 +169,7 @@ export function observeJob(world: TrainingWorld): { observed: TrainingObserved; 
           outcome === undefined ? [] : [[`digits-${name}`, outcome]],
         ),
       ),
+      farewell: world.farewell,
       refusals: world.refusals ?? [],
     },
   };

@@ -35,7 +35,8 @@ function secured(tls: boolean): Judgement {
   );
 }
 
-function checkpointed(step: number | undefined, phase: Verdict['phase']): Judgement {
+/** Whether anything is kept of a job. */
+export function checkpointed(step: number | undefined, phase: TrainingJobStatus['phase']): Judgement {
   const over = phase === 'Succeeded' || phase === 'Failed';
   if (step !== undefined) {
     const message = over

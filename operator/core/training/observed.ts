@@ -1,4 +1,4 @@
-import type { TrainingOutcome, TrainingReport } from '../../../runtime/training-contract.ts';
+import type { TrainingFarewell, TrainingOutcome, TrainingReport } from '../../../runtime/training-contract.ts';
 import type { TrainingJob } from '../../api/training-job.gen.ts';
 import type { Refusal } from '../../kube/definition.ts';
 import type { KubeObject } from '../../kube/object.ts';
@@ -22,6 +22,8 @@ export interface TrainingObserved {
   unheard: ReadonlySet<string>;
   /** How the job ended, in the last words of a container, by pod name. Not trusted beyond its schema. */
   lastWords: ReadonlyMap<string, TrainingOutcome>;
+  /** What server 0 said when it was told to stop; undefined where it did not, or another one is at work since. Not trusted beyond its schema. */
+  farewell: TrainingFarewell | undefined;
   /** What the last attempt was refused. */
   refusals: readonly Refusal[];
 }

@@ -3,8 +3,10 @@ import { type Condition, findCondition, setCondition } from '../../api/condition
 import type { Plan } from '../plan.ts';
 import { podRef } from './lifecycle.ts';
 import { acceptanceOf, scoreOf } from './acceptance.ts';
+import { checkpointed } from './conditions.ts';
 import { acceptanceEvents } from './events.ts';
 import type { TrainingInputs, TrainingObserved } from './observed.ts';
+import { atFarewell } from './progress.ts';
 import { roleState } from './role-state.ts';
 import { hasEnded, overdueAtMs } from './pod-state.ts';
 
@@ -80,18 +82,35 @@ function rejudged(
   };
 }
 
+/** Servers that are stopped because the job failed write a last checkpoint. */
+function saved(
+  status: TrainingJobStatus,
+  farewell: TrainingObserved['farewell'],
+  observedGeneration: number,
+  now: Date,
+): TrainingJobStatus {
+  if (farewell === undefined || farewell.checkpointStep <= (status.checkpointStep ?? -1)) return status;
+  const condition = { ...checkpointed(farewell.checkpointStep, status.phase), observedGeneration };
+  return {
+    ...status,
+    ...atFarewell(status, farewell),
+    conditions: setCondition(status.conditions ?? [], condition, now),
+  };
+}
+
 /**
  * A job that is over never makes anything again, whatever is deleted around it: all that is known of it is its status.
  */
 export function over(observed: TrainingObserved, { now, begun }: TrainingInputs): Plan<TrainingJobStatus> {
-  const { metadata, status = {} } = observed.owner;
+  const { generation = 0 } = observed.owner.metadata;
+  const status = saved(observed.owner.status ?? {}, observed.farewell, generation, now);
   const { remove, againMs } = removals(observed, now);
   const leaveMs = (departureMs(observed.owner, begun) ?? Infinity) - now.getTime();
   const ready = readyNow(observed);
   const plan = {
     apply: [],
     remove,
-    ...rejudged(observed.owner, { ...status, ...ready }, metadata.generation ?? 0, now),
+    ...rejudged(observed.owner, { ...status, ...ready }, generation, now),
   };
   if (leaveMs <= 0) return { ...plan, removeOwner: true };
   const next = Math.min(...againMs, leaveMs);

@@ -1,4 +1,9 @@
-import type { HistoryPoint, JobProgress, TrainingOutcome } from '../../../runtime/training-contract.ts';
+import type {
+  HistoryPoint,
+  JobProgress,
+  TrainingFarewell,
+  TrainingOutcome,
+} from '../../../runtime/training-contract.ts';
 import type { TrainingJobSpec, TrainingJobStatus } from '../../api/training-job.gen.ts';
 import { scoreOf } from './acceptance.ts';
 import { figure, rfc3339 } from './figures.ts';
@@ -39,20 +44,34 @@ function completionTime(job: JobProgress, status: TrainingJobStatus, now: Date):
   return rfc3339(new Date(now.getTime() + job.remainingSeconds * 1_000));
 }
 
+/** How far a job came, where server 0 said it when it was told to stop: never less than is known. */
+export const atFarewell = (
+  { step = 0, checkpointStep = 0 }: Pick<TrainingJobStatus, 'step' | 'checkpointStep'>,
+  farewell: TrainingFarewell,
+) => ({
+  step: Math.max(step, farewell.step),
+  checkpointStep: Math.max(checkpointStep, farewell.checkpointStep),
+});
+
 /**
  * Progress as the status has it.
  *
- * @param job what server 0 reports; undefined while it does not
+ * @param reported what server 0 reports; undefined while it does not
+ * @param farewell what it said when it was told to stop
  * @param training whether steps are done now: only then is there a speed, and only then does a server 0 that knows of fewer steps than
  *   the one before it mean that they are lost
  */
 export function progressOf(
-  job: JobProgress | undefined,
+  reported: JobProgress | undefined,
+  farewell: TrainingFarewell | undefined,
   training: boolean,
   status: TrainingJobStatus,
   now: Date,
 ): Measured {
-  if (job === undefined || (!training && job.step < (status.step ?? 0))) return remembered(status);
+  const job = reported && farewell ? { ...reported, ...atFarewell(reported, farewell) } : reported;
+  if (job === undefined || (!training && job.step < (status.step ?? 0))) {
+    return { ...remembered(status), ...(farewell === undefined ? {} : atFarewell(status, farewell)) };
+  }
   const eta = training ? completionTime(job, status, now) : undefined;
   const { loss, samplesPerSecond, checkpointStep, rows, badRows } = job;
   return {

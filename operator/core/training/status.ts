@@ -45,7 +45,7 @@ export function statusOf(observed: TrainingObserved, state: JobState, verdict: V
   const { metadata, spec, status: before = {} } = observed.owner;
   const { now } = inputs;
   const { ending } = verdict;
-  const measured = progressOf(state.progress, state.training && ending === undefined, before, now);
+  const measured = progressOf(state.progress, observed.farewell, state.training && ending === undefined, before, now);
   const result = ending?.output === undefined ? {} : resultOf(ending.output, spec, measured, now);
   const acceptance = result.output === undefined ? undefined : acceptanceOf(spec.acceptance, result.output.testMetrics);
   const observedGeneration = metadata.generation ?? 0;

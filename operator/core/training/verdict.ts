@@ -64,7 +64,10 @@ function suspended(observed: TrainingObserved): Verdict {
     const message = `spec.runPolicy.suspend stops the job: ${left} ${left === 1 ? 'pod has' : 'pods have'} still to end`;
     return { phase: 'Suspending', finding: normal('Suspending', message) };
   }
-  const message = 'spec.runPolicy.suspend keeps pods away; set it to false to go on from the newest checkpoint';
+  const step = observed.farewell?.checkpointStep ?? observed.owner.status?.checkpointStep;
+  const from =
+    step === undefined ? 'go on; no checkpoint is known, so the job may begin anew' : `go on from step ${step}`;
+  const message = `spec.runPolicy.suspend keeps pods away; set it to false to ${from}`;
   return { phase: 'Suspended', finding: normal('Suspended', message) };
 }
 

@@ -1,7 +1,7 @@
 /** What pods that train report: who is asked how often, and what of it is believed. */
 import type { RequestListener } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
-import { parseOutcome } from '../../../operator/controllers/report-schema.ts';
+import { parseFarewell, parseOutcome } from '../../../operator/controllers/report-schema.ts';
 import { trainingReports } from '../../../operator/controllers/training-reports.ts';
 import type { KubeObject } from '../../../operator/kube/object.ts';
 import type { TrainingReport } from '../../../runtime/training-contract.ts';
@@ -170,5 +170,13 @@ describe('the last words of a container', () => {
     for (const text of ['', 'Error: oh\n  at x.ts', '{}', 'null', '{"succeeded":"yes","reason":"A","message":""}']) {
       expect(parseOutcome(text)).toBeUndefined();
     }
+  });
+
+  test('are how far the job came, where it is to go on, or nothing', () => {
+    expect(parseFarewell('{"step":12,"checkpointStep":10}')).toEqual({ step: 12, checkpointStep: 10 });
+    for (const text of ['', '{}', '{"step":12}', '{"step":-1,"checkpointStep":1}', '{"step":1.5,"checkpointStep":1}']) {
+      expect(parseFarewell(text)).toBeUndefined();
+    }
+    expect(parseOutcome('{"step":12,"checkpointStep":10}')).toBeUndefined();
   });
 });

@@ -175,6 +175,35 @@ describe('a TrainingJob', () => {
     await soon(() => expect(told()).toMatchObject({ phase: 'Running', workers: { ready: 3, evictions: 0 } }));
   });
 
+  test('that is suspended says what it will go on from, although server 0 says so as it goes', async () => {
+    const { apply, cluster, pods, say, settle, start, told } = world();
+    start();
+    await apply('TrainingJob', 'digits', spec);
+    await soon(() => expect(pods()).toHaveLength(3));
+    say({ phase: 'Running', job: progress });
+    settle();
+    await soon(() => expect(told().phase).toBe('Running'));
+    const server = { ...podKind, name: 'digits-ps-0', namespace };
+    const held = cluster.get(server);
+    cluster.update({ ...held, metadata: { ...held.metadata, finalizers: ['test.dev/held'] } });
+    await apply('TrainingJob', 'digits', { ...spec, runPolicy: { suspend: true } });
+    await soon(() => expect(cluster.get(server).metadata.deletionTimestamp).toBeDefined());
+    const terminated = { exitCode: 0, message: '{"step":12,"checkpointStep":12}' };
+    const containerStatuses = [{ name: 'runtime', restartCount: 0, ready: false, state: { terminated } }];
+    // All in one moment, as a kubelet does.
+    cluster.writeStatus(server, { ...(cluster.get(server).status as object), containerStatuses });
+    const leaving = cluster.get(server);
+    cluster.update({ ...leaving, metadata: { ...leaving.metadata, finalizers: [] } });
+    cluster.purge(server);
+    await soon(() => expect(told()).toMatchObject({ phase: 'Suspended', step: 12, checkpointStep: 12 }));
+    await apply('TrainingJob', 'digits', spec);
+    await soon(() => expect(pods()).toHaveLength(3));
+    say({ phase: 'Running', job: { ...progress, step: 11, checkpointStep: 8 } });
+    settle();
+    // It knows better: the newest checkpoint may have been damaged.
+    await soon(() => expect(told()).toMatchObject({ phase: 'Running', step: 11, checkpointStep: 8 }));
+  });
+
   test('that is over makes nothing any more, whatever is deleted, by this operator and by the next', async () => {
     const parts = world();
     const { cluster, pods, start, told, writes } = parts;

@@ -60,6 +60,7 @@ class Cluster {
       reports: this.reports,
       unheard: new Set<string>(),
       lastWords: new Map(),
+      farewell: undefined,
       refusals: [],
     };
     const plan = render(observed, { ...runtimeInputs, begun: runtimeInputs.now });

@@ -301,47 +301,6 @@ describe('the end of a job', () => {
     expect(status).not.toHaveProperty('samplesPerSecond');
   });
 
-  const checkpointed = ({ conditions }: TrainingJobStatus) => conditions?.find(({ type }) => type === 'Checkpointed');
-
-  test.each<[string, TrainingJobStatus]>([
-    ['was away when the last steps were done', { ...started, step: 5, checkpointStep: 4, progress: '71%' }],
-    ['sees the job applied again', {}],
-  ])('says how far the job came although the operator %s', (_, before) => {
-    const outcome = { ...trained, output: { ...output, checkpointStep: 7 } };
-    const job = { ...progress, step: 0, totalSteps: 0, epoch: 1 };
-    const pods: Pods = [{ name: 'ps-0', is: 'Ready', report: { phase: 'Succeeded', job, outcome } }, worker];
-    const { status } = plan({ object: { status: before }, pods });
-    expect(status).toMatchObject({ phase: 'Succeeded', step: 7, progress: '100%', checkpointStep: 7 });
-    expect(status).not.toHaveProperty('epoch');
-    expect(checkpointed(status)).toMatchObject({
-      status: 'True',
-      message: 'the job is over, and its last checkpoint holds step 7',
-    });
-  });
-
-  test('never says less than was heard before', () => {
-    const pods: Pods = [
-      { name: 'ps-0', is: 'Succeeded', outcome: { ...trained, output: { ...output, checkpointStep: 3 } } },
-    ];
-    const { status } = plan({ object: { status: { ...started, step: 9, checkpointStep: 9 } }, pods });
-    expect(status).toMatchObject({ step: 9, checkpointStep: 9 });
-  });
-
-  test('without a checkpoint needed none where the model was there before', () => {
-    const pods: Pods = [{ name: 'ps-0', is: 'Succeeded', outcome: { ...trained, reason: 'AlreadyTrained' } }];
-    const { status } = plan({ object: { status: started }, pods });
-    expect(checkpointed(status)).toMatchObject({ status: 'False', reason: 'NotNeeded' });
-  });
-
-  test.each([
-    ['2026-11-20T08:00:00.900Z', '2026-11-20T08:00:00Z', 'when it came first'],
-    ['2030-01-01T00:00:00Z', '2026-11-24T10:00:00Z', 'now at the latest'],
-  ])('that server 0 dates %s is dated %s: %s', (told, expected) => {
-    const outcome = { ...trained, output: { ...output, completedAtMs: Date.parse(told) } };
-    const { status } = plan({ object: { status: started }, pods: [{ name: 'ps-0', is: 'Succeeded', outcome }] });
-    expect(status).toMatchObject({ completionTime: '2026-11-24T10:00:00Z', output: { completionTime: expected } });
-  });
-
   test('by success is told by server 0 alone', () => {
     const pods: Pods = [
       { name: 'ps-0', is: 'Ready', report: running },
