@@ -35,7 +35,7 @@ export const helloMessage = v.object({
   /** `Control` connections lead to server 0 alone. */
   channel: v.picklist(['Control', 'Data']),
   index: whole,
-  /** Control, of a server: the number it claimed. Control, of a worker: 0. Data: the number of the server that is meant. */
+  /** Control, of a server: the number it claimed. Control, of a worker: when it started, in ms since the epoch. Data: that of the server that is meant. */
   incarnation: whole,
 });
 

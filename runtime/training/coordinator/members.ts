@@ -51,6 +51,8 @@ export class Members {
   /** The highest incarnation of each server that was ever heard of. */
   readonly #incarnations: number[];
   readonly #workers = new Map<number, WorkerMember>();
+  /** When the youngest worker of each index that ever connected had started. */
+  readonly #starts = new Map<number, number>();
   readonly #listeners = new Set<MemberListener>();
   #farewell: Farewell | undefined;
   /** Servers that heard it. */
@@ -118,7 +120,7 @@ export class Members {
 
   admit(hello: Hello): { open(connection: Connection): Receiver<unknown> } | Refusal {
     const { role, index, incarnation } = hello;
-    if (role === 'Worker') return { open: (connection) => this.#worker(index, connection) };
+    if (role === 'Worker') return this.#admitWorker(index, incarnation);
     const known = this.#incarnations[index];
     if (known === undefined) return { code: 'WrongJob', message: `the job has no parameter server ${index}` };
     if (incarnation < known) {
@@ -153,6 +155,15 @@ export class Members {
         }),
       closed: leave,
     };
+  }
+
+  /** Of two processes that are the same worker, one of them on a node that was lost, only the younger one stays. */
+  #admitWorker(index: number, startedAtMs: number): ReturnType<Members['admit']> {
+    if (startedAtMs < (this.#starts.get(index) ?? 0)) {
+      return { code: 'Superseded', message: `a worker ${index} that was started later took over` };
+    }
+    this.#starts.set(index, startedAtMs);
+    return { open: (connection) => this.#worker(index, connection) };
   }
 
   #worker(index: number, connection: Connection): Receiver<WorkerToCoordinator> {

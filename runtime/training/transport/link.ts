@@ -22,6 +22,7 @@ export class Link {
   readonly #stop = new AbortController();
   #connection: Connection | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** In a row. A connection that is lost at once is one too. */
   #failures = 0;
 
   constructor(options: LinkOptions) {
@@ -49,8 +50,8 @@ export class Link {
         ...options,
         signal: this.#stop.signal,
         open: (connection) => {
-          this.#failures = 0;
           this.#connection = connection;
+          const openedAtMs = options.timing.now();
           const receiver = watched(options.open(connection), ({ message }) =>
             options.log.warn({ peer: options.peer, reason: message }, 'a peer was cut off for what it said'),
           );
@@ -59,6 +60,7 @@ export class Link {
             message: (message, payloadBytes) => receiver.message(message, payloadBytes),
             closed: (error) => {
               this.#connection = undefined;
+              if (options.timing.now() - openedAtMs >= backoff.maxMs) this.#failures = 0;
               receiver.closed(error);
               this.#retry();
             },

@@ -20,6 +20,7 @@ const fewBytes = 65_536;
 export async function startWorker(options: RoleOptions, engine = engineOf(options)): Promise<Role> {
   const { config, job, storageOf, transport, registry, now, random, log, reached } = options;
   const { index, parameterServers, podName } = config;
+  const startedAtMs = Math.floor(now());
   const connect = (
     server: number,
     to: Pick<Hello, 'channel' | 'incarnation'>,
@@ -39,7 +40,7 @@ export async function startWorker(options: RoleOptions, engine = engineOf(option
     slots: updateRule(await createKernels(fewBytes), job.optimizer).slots,
     prepare: (signal) =>
       prepareProgram({ job, storageOf, workFolder: join(config.storage.cacheDir, `rows-${podName}`), signal, log }),
-    connectControl: (open, failed) => connect(0, { channel: 'Control', incarnation: 0 }, open, failed),
+    connectControl: (open, failed) => connect(0, { channel: 'Control', incarnation: startedAtMs }, open, failed),
     connectData: (server, incarnation, open) => connect(server, { channel: 'Data', incarnation }, open),
     now,
     random,

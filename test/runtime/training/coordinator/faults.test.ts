@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { trainingPorts, type TrainingOutcome } from '../../../../runtime/training-contract.ts';
+import { trainingExitCodes, trainingPorts, type TrainingOutcome } from '../../../../runtime/training-contract.ts';
 import { manifestName, type Manifest } from '../../../../runtime/training/checkpoint-format.ts';
 import { claimIncarnation } from '../../../../runtime/training/server/incarnation.ts';
 import type { RunningServer, StartOptions } from '../../../../runtime/training/server/start.ts';
@@ -249,5 +249,14 @@ describe('a job', () => {
     const elsewhere = { host: podAddress(job.small, 'ParameterServer', 9), port: trainingPorts.transport };
     servers.push(await startServer(job.small, network, 1, folder, { listen: elsewhere }));
     expect(await first[1]?.done).toBe('Superseded');
+  });
+
+  it('is left by a worker that another one replaced', async () => {
+    const { job } = await startJob(new MemoryFolder(), { changes: { epochs: 10_000 } });
+    const first = await job.start('Worker', 1, 1);
+    await eventually(() => expect(first.report().phase).toBe('Running'), 20_000, 10);
+    const second = await job.start('Worker', 1, 1);
+    expect(await first.ended).toMatchObject({ exitCode: trainingExitCodes.superseded });
+    await eventually(() => expect(second.report().phase).toBe('Running'), 20_000, 10);
   });
 });

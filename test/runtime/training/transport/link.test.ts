@@ -84,6 +84,21 @@ describe('a link', () => {
     expect(codes).toEqual(['Superseded']);
   });
 
+  it('is made again ever more slowly where each connection is lost at once', async () => {
+    const { listener, accepted } = await start();
+    const { opened } = link(listener.port, {
+      open: (connection) => {
+        opened.push(connection);
+        setImmediate(() => connection.destroy());
+        return new Recorder();
+      },
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // After 50, 100, 200 and 400 ms, where it would be 20 of them every 50 ms.
+    expect(accepted.length).toBeGreaterThan(2);
+    expect(accepted.length).toBeLessThan(7);
+  });
+
   it('stays closed once it was closed', async () => {
     const { listener, accepted } = await start();
     const { link: made, opened } = link(listener.port);

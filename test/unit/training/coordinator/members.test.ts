@@ -51,6 +51,18 @@ describe('the members of a job', () => {
     expect(said).toEqual(['left', 'holdings']);
   });
 
+  it('are of two workers with one index the one that started later, whichever connects again', () => {
+    const members = new Members(1);
+    const older = joinWorker(members, 0, true, 1_000);
+    const younger = joinWorker(members, 0, true, 2_000);
+    expect([older.open, younger.open]).toEqual([false, true]);
+    expect(() => joinWorker(members, 0, true, 1_000)).toThrow('a worker 0 that was started later took over');
+    younger.leave();
+    expect(() => joinWorker(members, 0, true, 1_000)).toThrow('took over');
+    expect(joinWorker(members, 0, true, 2_000).open).toBe(true);
+    expect(joinWorker(members, 1, true, 1_000).open).toBe(true);
+  });
+
   it('all hear the last words, also those who connect afterwards', async () => {
     const { members, workers } = everybody(2, 1);
     const outcome = { succeeded: true, reason: 'Trained', message: '' };

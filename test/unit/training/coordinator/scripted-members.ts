@@ -63,9 +63,9 @@ export function joinServer(members: Members, index: number, incarnation = 1): Se
   return peer;
 }
 
-export function joinWorker(members: Members, index: number, ready = true): WorkerPeer {
+export function joinWorker(members: Members, index: number, ready = true, startedAtMs = 0): WorkerPeer {
   const peer: WorkerPeer = new Peer();
-  const verdict = members.admit({ ...hello, role: 'Worker', index, incarnation: 0 });
+  const verdict = members.admit({ ...hello, role: 'Worker', index, incarnation: startedAtMs });
   if ('code' in verdict) throw new Error(verdict.message);
   peer.receiver = verdict.open(peer.connection) as Receiver<WorkerToCoordinator>;
   if (ready) {
