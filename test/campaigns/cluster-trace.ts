@@ -1,4 +1,4 @@
-import { modelDeploymentKind, podKind, servingKinds } from '../../operator/controllers/kinds.ts';
+import { modelDeploymentKind, podKind, servingKinds, trainingJobKind } from '../../operator/controllers/kinds.ts';
 import { labels } from '../../operator/core/metadata.ts';
 import { hasAborted } from '../../operator/kube/clock.ts';
 import { isGone } from '../../operator/kube/errors.ts';
@@ -7,16 +7,20 @@ import { keyOf, type Key, type KubeObject, type ResourceKind } from '../../opera
 
 const replicaSetKind = { apiVersion: 'apps/v1', kind: 'ReplicaSet', plural: 'replicasets', namespaced: true };
 
-/** Everything that a ModelDeployment brings about. Events are left out: they are told on a best-effort basis. */
-const tracedKinds: readonly ResourceKind[] = [modelDeploymentKind, ...servingKinds, replicaSetKind, podKind];
+/** What keeps its name. A TrainingJob owns nothing else but pods. */
+const namedKinds: readonly ResourceKind[] = [modelDeploymentKind, trainingJobKind, ...servingKinds];
 
-/** Creations and deletions of one object, as `Kind/NAME`; of Pods and ReplicaSets by the deployment they are of. */
+/** Everything that our kinds bring about. Events are left out: they are told on a best-effort basis. */
+const tracedKinds: readonly ResourceKind[] = [...namedKinds, replicaSetKind, podKind];
+
+/** Creations and deletions of one object, as `Kind/NAME`; of a deployment's Pods and ReplicaSets by that deployment. */
 export type Counts = Record<string, { created: number; deleted: number }>;
 
 function traceName(object: KubeObject): string {
   const { kind, metadata } = object;
-  const isGenerated = kind === 'Pod' || kind === 'ReplicaSet';
-  return `${kind}/${isGenerated ? `of ${metadata.labels?.[labels.deployment] ?? metadata.name}` : metadata.name}`;
+  const deployment = metadata.labels?.[labels.deployment];
+  const isGenerated = deployment !== undefined && (kind === 'Pod' || kind === 'ReplicaSet');
+  return `${kind}/${isGenerated ? `of ${deployment}` : metadata.name}`;
 }
 
 /** Watches a whole cluster, past the operator and its proxy. */
@@ -41,9 +45,16 @@ export class ClusterTrace {
     await this.#running;
   }
 
-  /** The objects in a namespace now, but Pods and ReplicaSets, whose names are generated. */
+  /** The pods of a job, by name. */
+  podsOf(namespace: string, job: string): KubeObject[] {
+    return [...(this.#live.get(podKind.kind)?.values() ?? [])]
+      .filter(({ metadata }) => metadata.namespace === namespace && metadata.labels?.[labels.job] === job)
+      .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  }
+
+  /** The objects in a namespace now, but Pods and ReplicaSets. */
   objects(namespace: string): KubeObject[] {
-    return [modelDeploymentKind, ...servingKinds].flatMap(({ kind }) =>
+    return namedKinds.flatMap(({ kind }) =>
       [...(this.#live.get(kind)?.values() ?? [])].filter(
         ({ metadata }) => metadata.namespace === namespace && !isOfEveryNamespace(kind, metadata.name),
       ),

@@ -1,23 +1,20 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
-import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
-import { labels } from '../../operator/core/metadata.ts';
 import { HttpClient } from '../../operator/kube/http-client.ts';
 import { connect } from '../../operator/kube/kube-config.ts';
-import type { ServingReport } from '../../runtime/contract.ts';
 import { startCluster, type Cluster } from '../cluster/cluster.ts';
 import { installCrds, restrictedNamespace } from '../cluster/fixtures.ts';
 import { PodPlayer } from '../cluster/pod-player.ts';
+import { PodScript } from '../support/pod-script.ts';
 import { startFaultProxy, type Fault, type FaultMode, type SeenWrite } from '../support/fault-proxy.ts';
+import { slotsFor, type Slots } from '../support/slots.ts';
 import { ClusterTrace, type Counts } from './cluster-trace.ts';
 import { crashScenario } from './crash-scenario.ts';
 import { differences, flatState, type FlatState } from './end-state.ts';
 import { OperatorProcess } from './operator-process.ts';
+import { reportServer } from './report-server.ts';
 
 export const faultModes: readonly FaultMode[] = ['before', 'after', 'lost'];
 
@@ -60,6 +57,9 @@ interface Stage {
   cluster: Cluster;
   client: HttpClient;
   trace: ClusterTrace;
+  /** What becomes of pods, and what those of jobs report. */
+  script: PodScript;
+  player: PodPlayer;
   reports: string;
   folder: string;
 }
@@ -83,10 +83,11 @@ export async function crashCampaign(options: CampaignOptions): Promise<CampaignR
     const client = new HttpClient(await connect({ path: cluster.kubeconfig }), { fieldManager: 'user' });
     const trace = new ClusterTrace(client);
     trace.start();
-    const player = await PodPlayer.start(cluster.kubeconfig, () => ({ state: 'Ready' }));
-    const reports = await reportServer(player, trace);
+    const script = new PodScript();
+    const player = await PodPlayer.start(cluster.kubeconfig, (pod) => script.fateOf(pod));
+    const reports = await reportServer(player, trace, script);
     try {
-      return await runPlans({ cluster, client, trace, reports: reports.url, folder }, options);
+      return await runPlans({ cluster, client, trace, script, player, reports: reports.url, folder }, options);
     } finally {
       await reports.close();
       await player.stop();
@@ -150,7 +151,7 @@ function compare(reference: Outcome, outcome: Outcome, masked: Set<string>): str
 
 /** Runs the scenario once, with at most one fault. The slot is given back before the quiet time. */
 async function runOnce(
-  { cluster, client, trace, reports, folder }: Stage,
+  { cluster, client, trace, script, player, reports, folder }: Stage,
   { quietMs, root }: CampaignOptions,
   namespace: string,
   slots: Slots,
@@ -183,7 +184,7 @@ async function runOnce(
     await writeFile(kubeconfig, plainKubeconfig(proxy.url));
     await client.create(restrictedNamespace(namespace));
     operator.start();
-    await crashScenario({ client, trace, namespace, patienceMs });
+    await crashScenario({ client, trace, script, player, namespace, patienceMs });
     letGo();
     const overMs = performance.now();
     const lastMs = () => proxy.writes().at(-1)?.atMs ?? overMs;
@@ -212,57 +213,4 @@ function plainKubeconfig(server: string): string {
     contexts: [{ name: 'proxy', context: { cluster: 'proxy', user: 'nobody' } }],
     'current-context': 'proxy',
   });
-}
-
-/** Every pod says that it serves what its ModelDeployment asks for. */
-async function reportServer(player: PodPlayer, trace: ClusterTrace): Promise<{ url: string; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
-    const address = new URL(request.url ?? '', 'http://pod').searchParams.get('address') ?? '';
-    const pod = player.podAt(address);
-    const name = pod?.metadata.labels?.[labels.deployment];
-    const owner = trace
-      .objects(pod?.metadata.namespace ?? '')
-      .find(({ kind, metadata }) => kind === modelDeploymentKind.kind && metadata.name === name) as
-      ModelDeployment | undefined;
-    const uri = owner?.spec.model.uri;
-    if (pod === undefined || uri === undefined) {
-      response.writeHead(404).end();
-      return;
-    }
-    const model: ServingReport['model'] = { uri, phase: 'Ready', digest: digestOf(uri), inputs: [], outputs: [] };
-    const report: ServingReport = { version: 1, kind: 'Serving', podName: pod.metadata.name, model };
-    response.end(JSON.stringify(report));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/report`,
-    async close() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-    },
-  };
-}
-
-const digestOf = (uri: string): string => `sha256:${(uri.includes('second') ? 'b' : 'a').repeat(64)}`;
-
-interface Slots {
-  take(): Promise<void>;
-  give(): void;
-}
-
-function slotsFor(count: number): Slots {
-  let free = count;
-  const waiting: (() => void)[] = [];
-  return {
-    async take() {
-      if (free > 0) free -= 1;
-      else await new Promise<void>((resolve) => waiting.push(resolve));
-    },
-    give() {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
-    },
-  };
 }

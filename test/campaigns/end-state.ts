@@ -11,6 +11,10 @@ const masked = new Set([
   'managedFields',
   'lastTransitionTime',
   'lastUpdateTime',
+  'startTime',
+  'activeTime',
+  'activeSeconds',
+  'completionTime',
 ]);
 
 function flatten(value: unknown, path: string, into: FlatState): void {
