@@ -157,6 +157,12 @@ export interface TrainingJobFile {
   acceptance?: AcceptanceSpec;
 }
 
+/**
+ * How long `spec.output.uri` may be, percent-encoded: what names a version, `/MODELNAME/SPECHASH-DATADIGEST-MODELDIGEST/model`, comes behind
+ * it, and the whole must have no more than the 1024 characters that a status holds.
+ */
+export const maxOutputUriLength = 900;
+
 /** Exit codes of a training process, beside `exitCodes`. */
 export const trainingExitCodes = {
   /** The job is over, and it failed: the termination message is a `TrainingOutcome` as JSON. */

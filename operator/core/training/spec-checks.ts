@@ -1,4 +1,5 @@
 import { servedSchemes } from '../../../runtime/contract.ts';
+import { maxOutputUriLength } from '../../../runtime/training-contract.ts';
 import type { TrainingJob, TrainingJobSpec } from '../../api/training-job.gen.ts';
 import type { Check, Finding } from '../checks.ts';
 import { modelUri } from '../model-uri.ts';
@@ -99,6 +100,20 @@ export const specChecks: readonly Check<SpecSubject>[] = [
         if (finding !== undefined) return finding;
       }
       return undefined;
+    },
+  },
+  {
+    name: 'the URI of the result fits the status',
+    find: ({ owner: { spec } }) => {
+      const { uri } = spec.output;
+      const { length } = URL.canParse(uri) ? new URL(uri).href : uri;
+      return length <= maxOutputUriLength
+        ? undefined
+        : refusal(
+            'UriTooLong',
+            `spec.output.uri is ${length} characters long, percent-encoded, and may be ${maxOutputUriLength}, so that the ` +
+              'URI of a version in it is not too long; name a folder with a shorter path',
+          );
     },
   },
   {

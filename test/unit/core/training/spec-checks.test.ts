@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { firstFinding } from '../../../../operator/core/checks.ts';
 import { specChecks } from '../../../../operator/core/training/spec-checks.ts';
+import { maxOutputUriLength } from '../../../../runtime/training-contract.ts';
+import { modelFolder, versionName } from '../../../../runtime/training/model/version-files.ts';
+import { jobFile } from '../../../support/trained-version.ts';
 import { admittedJob, smallSpec } from '../../../support/training-world.ts';
 
 const { train } = smallSpec;
@@ -38,6 +41,12 @@ describe('what no pod could ever do is said by its field, before any pod is made
       'UnsupportedScheme',
       'spec.output.uri has the scheme https, which this version does not write to; use one of s3, pvc',
     ],
+    [
+      'results too deep in folders',
+      { output: { uri: `s3://a/${'é'.repeat(150)}`, modelName: 'x' } },
+      'UriTooLong',
+      'spec.output.uri is 907 characters long',
+    ],
     ['checkpoints over HTTP', { checkpoint: { uri: 'http://a/b' } }, 'UnsupportedScheme', 'spec.checkpoint.uri'],
     [
       'a device',
@@ -58,5 +67,13 @@ describe('what no pod could ever do is said by its field, before any pod is made
     const files = { ...reads('file:///a'), output: { uri: 'file:///b', modelName: 'x' } };
     expect(finding(files, true)).toBeUndefined();
     expect(finding({ ...files, checkpoint: { uri: 'file:///c' } }, true)).toBeUndefined();
+  });
+
+  test('the longest place for results is long enough for whatever lies in it', () => {
+    const uri = `s3://a/${'b'.repeat(maxOutputUriLength - 's3://a/'.length)}`;
+    expect(finding({ output: { uri, modelName: 'x' } })).toBeUndefined();
+    const digest = `sha256:${'1'.repeat(64)}`;
+    const version = versionName({ ...jobFile, specHash: digest }, { baseDigest: digest, dataset: { digest } });
+    expect([uri, 'x'.repeat(63), version, modelFolder].join('/').length).toBeLessThanOrEqual(1_024);
   });
 });
