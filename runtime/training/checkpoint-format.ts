@@ -61,6 +61,14 @@ export type CheckpointKind = 'checkpoints' | 'best';
 export const checkpointFolder = (kind: CheckpointKind, version: number, generation: number): string =>
   `${kind}/${padded(version)}-${padded(generation)}/`;
 
+/** The generation of a file in such a folder. */
+export const generationOf = (path: string): number => Number(/^\w+\/\d+-(\d+)\//.exec(path)?.[1]);
+
+const generationsPerIncarnation = 1_000_000;
+
+/** Generations of one incarnation of the coordinator have numbers from this one on, below those of the next incarnation. */
+export const firstGeneration = (incarnation: number): number => incarnation * generationsPerIncarnation;
+
 export const incarnationFile = (server: number, incarnation: number): string =>
   `incarnations/${server}/${padded(incarnation)}`;
 

@@ -4,6 +4,8 @@ import type { TrainingFault, TrainingJobFile } from '../../training-contract.ts'
 import { TrainingFailure } from '../../errors.ts';
 import {
   checkpointFolder,
+  firstGeneration,
+  generationOf,
   manifestName,
   type CheckpointKind,
   type Manifest,
@@ -180,12 +182,13 @@ export class CheckpointKeeper {
 
   /**
    * Leaves this one and the newest before it. Later versions come from a run that was given up; what has no manifest, from one that died, for one
-   * is written at a time.
+   * is written at a time. What another incarnation that took over meanwhile writes is none of this one's.
    */
   async #prune(kind: CheckpointKind, newest: string, patience: Patience): Promise<void> {
-    const { store, job } = this.#options;
+    const { store, job, incarnation } = this.#options;
     const keep = kind === 'best' ? 1 : job.checkpoint.keep;
-    const paths = await persistently(() => store.list(`${kind}/`), patience);
+    const all = await persistently(() => store.list(`${kind}/`), patience);
+    const paths = all.filter((path) => generationOf(path) < firstGeneration(incarnation + 1));
     const whole = paths.filter(isManifest).map((path) => path.slice(0, -manifestName.length));
     const kept = [newest, ...whole.filter((folder) => folder < newest).reverse()].slice(0, keep);
     const gone = paths.filter((path) => !kept.some((folder) => path.startsWith(folder)));

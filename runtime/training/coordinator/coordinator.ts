@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { TrainingFailure } from '../../errors.ts';
 import type { TrainingOutcome, TrainingReport } from '../../training-contract.ts';
 import type { BatchPlan } from '../batches.ts';
+import { firstGeneration } from '../checkpoint-format.ts';
 import { persistently, type Patience } from '../checkpoint-writer.ts';
 import type { CoordinatorRecord } from '../server/data-port.ts';
 import { newestIncarnation } from '../server/incarnation.ts';
@@ -18,9 +19,6 @@ import type { StageContext } from './training-stage.ts';
 import { until } from './until.ts';
 
 export type CoordinatorEnd = TrainingOutcome | 'Stopped' | 'Superseded';
-
-/** Generations of one incarnation; those of the next one have higher numbers. */
-const generationsPerIncarnation = 1_000_000;
 
 /** Between a generation that was interrupted and the next one, so that nobody is kept busy by what cannot work yet. */
 const interruptionMs = 50;
@@ -282,7 +280,7 @@ export class Coordinator {
 
   #nextGeneration(): number {
     this.#generations += 1;
-    return this.#incarnation * generationsPerIncarnation + this.#generations;
+    return firstGeneration(this.#incarnation) + this.#generations;
   }
 
   #newContext(running: AbortController): StageContext {
