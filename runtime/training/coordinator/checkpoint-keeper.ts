@@ -13,7 +13,7 @@ import {
 } from '../checkpoint-format.ts';
 import { digestOf, persistently, type Patience } from '../checkpoint-writer.ts';
 import { bytesOf } from '../transport/connection.ts';
-import { newestIncarnation } from '../server/incarnation.ts';
+import { renewIncarnation } from '../server/incarnation.ts';
 import type { Reached } from '../server/fault-points.ts';
 import type { CoordinatorState } from './state.ts';
 import type { Members } from './members.ts';
@@ -169,7 +169,7 @@ export class CheckpointKeeper {
     };
     await persistently(() => store.write(folder + lossesPath, [bytesOf(losses)]), patience);
     await reached('CoordinatorBeforeManifest', version);
-    if ((await persistently(() => newestIncarnation(store, 0), patience)) > incarnation) {
+    if ((await persistently(() => renewIncarnation(store, 0, incarnation), patience)) > incarnation) {
       throw new Superseded('another incarnation of parameter server 0 took over');
     }
     await persistently(() => store.create(folder + manifestName, Buffer.from(JSON.stringify(manifest))), patience);

@@ -18,3 +18,13 @@ export async function claimIncarnation(store: WritableFolder, server: number, wh
     if (await store.create(incarnationFile(server, number), Buffer.from(`${who}\n`))) return number;
   }
 }
+
+/**
+ * The highest number that any incarnation of this server claimed, at least that of the one that asks: where storage was emptied it claims its number
+ * again. Rejects with StoreError.
+ */
+export async function renewIncarnation(store: WritableFolder, server: number, own: number): Promise<number> {
+  const newest = await newestIncarnation(store, server);
+  if (newest < own) await store.create(incarnationFile(server, own), Buffer.from('claimed again: it was gone\n'));
+  return Math.max(newest, own);
+}

@@ -56,6 +56,8 @@ export class ParameterServer {
   readonly #data: DataPort;
   #slice: Slice | undefined;
   #generation = 0;
+  /** Of the newest message of this coordinator, of which older ones are ignored. */
+  #obeyed = 0;
   /** Of the step that makes the next version; absent unless training goes on. */
   #sum: GradientSum | undefined;
   #applying: GradientSum | undefined;
@@ -93,14 +95,18 @@ export class ParameterServer {
     return this.#data.isOpen;
   }
 
-  /** Takes a connection to the coordinator. */
+  /**
+   * Takes a connection to the coordinator. Only the newest one counts, whatever generation it begins with: a coordinator whose storage was emptied
+   * counts anew.
+   */
   control(connection: Connection<ServerToCoordinator>): Receiver<CoordinatorToServer> {
     this.#coordinator = connection;
+    this.#obeyed = 0;
     return {
       schema: coordinatorToServer,
       message: (message, payloadBytes) => {
         if (payloadBytes > 0) throw new TransportError('Protocol', `${message.type} has no payload`);
-        this.#obey(message);
+        if (this.#coordinator === connection) this.#obey(message);
         return undefined;
       },
       closed: () => {
@@ -121,7 +127,10 @@ export class ParameterServer {
   }
 
   #obey(message: CoordinatorToServer): void {
-    if ('generation' in message && message.generation < this.#generation) return;
+    if ('generation' in message) {
+      if (message.generation < this.#obeyed) return;
+      this.#obeyed = message.generation;
+    }
     switch (message.type) {
       case 'program':
         this.#become(message);

@@ -259,4 +259,32 @@ describe('a job', () => {
     expect(await first.ended).toMatchObject({ exitCode: trainingExitCodes.superseded });
     await eventually(() => expect(second.report().phase).toBe('Running'), 20_000, 10);
   });
+
+  it('goes on with what servers and workers have where its checkpoints vanished with server 0', async () => {
+    const folder = new MemoryFolder();
+    const job = await create();
+    const network = [0, 1].map((index) => ({
+      host: podAddress(job.small, 'ParameterServer', index),
+      port: trainingPorts.transport,
+    }));
+    const begun = Promise.withResolvers<undefined>();
+    const reached: StartOptions['reached'] = (point, step) => {
+      if (point === 'ServerApplying' && step >= 12) begun.resolve(undefined);
+    };
+    const start = async (index: number, options: Partial<StartOptions> = {}): Promise<RunningServer> => {
+      const server = await startServer(job.small, network, index, folder, options);
+      servers.push(server);
+      return server;
+    };
+    const [first] = [await start(0, { reached }), await start(1)];
+    await job.start('Worker', 0, 2);
+    await begun.promise;
+    first.stop(10_000);
+    expect(await first.done).toBe('Stopped');
+    folder.files.clear();
+    const second = await start(0);
+    expect(await second.done).toMatchObject({ succeeded: true });
+    expect(second.report().job?.recomputedSteps).toBeLessThanOrEqual(1);
+    expect(await modelsOf(job.small)).toEqual(await reference());
+  });
 });

@@ -7,7 +7,11 @@ import { findCheckpoints, readVector } from '../../../../runtime/training/checkp
 import { writePieces } from '../../../../runtime/training/checkpoint-writer.ts';
 import { folderPart } from '../../../../runtime/training/folder-part.ts';
 import { slicesOf } from '../../../../runtime/training/layout.ts';
-import { claimIncarnation, newestIncarnation } from '../../../../runtime/training/server/incarnation.ts';
+import {
+  claimIncarnation,
+  newestIncarnation,
+  renewIncarnation,
+} from '../../../../runtime/training/server/incarnation.ts';
 import { MemoryFolder, storageIsFull } from './memory-folder.ts';
 
 const folder = 'checkpoints/000000000007-000001000001/';
@@ -172,6 +176,14 @@ describe('an incarnation', () => {
     expect(await claimIncarnation(store, 1, 'pod')).toBe(5);
     expect(await newestIncarnation(store, 1)).toBe(5);
     expect(await claimIncarnation(store, 2, 'pod')).toBe(1);
+  });
+
+  it('keeps its number where storage was emptied, unless another one has a higher one', async () => {
+    const store = new MemoryFolder();
+    expect(await renewIncarnation(store, 0, 3)).toBe(3);
+    expect(await claimIncarnation(store, 0, 'pod')).toBe(4);
+    expect(await renewIncarnation(store, 0, 3)).toBe(4);
+    expect(store.files.size).toBe(2);
   });
 });
 

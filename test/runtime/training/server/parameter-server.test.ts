@@ -256,6 +256,18 @@ describe('a parameter server', () => {
     expect(server.server.isServing).toBe(false);
   });
 
+  it('obeys the newest coordinator alone, also one that counts anew', async () => {
+    const server = await ScriptedServer.create();
+    const { coordinator } = await server.begin(start, { generation: 2_000_003 });
+    const another = server.coordinator();
+    another.say({ type: 'pause', generation: 1_000_001 });
+    expect(await another.next('holdings')).toMatchObject({ generation: 1_000_001, versions: [0] });
+    coordinator.say({ type: 'pause', generation: 2_000_004 });
+    another.say({ type: 'restore', generation: 1_000_001, version: 0, from: { kind: 'Held' } });
+    expect(await another.next('restored')).toMatchObject({ generation: 1_000_001 });
+    expect(coordinator.heard.filter(({ type }) => type === 'holdings')).toHaveLength(1);
+  });
+
   it('waits for the scale of clipping, which depends on all servers', async () => {
     const server = await ScriptedServer.create({}, { optimizer: { ...optimizer, clipNorm: 1 } });
     const { coordinator, client } = await server.begin(start, { trainable: 3 });
