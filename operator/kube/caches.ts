@@ -69,6 +69,11 @@ export class Caches {
     await Promise.all(this.#reflectors().map((reflector) => reflector.synced));
   }
 
+  /** Resolves once every store holds a list that began after this call. */
+  async listed(): Promise<void> {
+    await Promise.all(this.#reflectors().map((reflector) => reflector.listed()));
+  }
+
   #reflectors(): Reflector[] {
     return [...this.#caches.values()].flatMap(({ reflectors }) => reflectors);
   }

@@ -41,7 +41,8 @@ const flushMs = 5_000;
 /**
  * Starts and stops all parts in order.
  *
- * Start: health and metrics → reflectors → all synced → leadership → workers. Ready is synced, not leading: a standby is ready.
+ * Start: health and metrics → reflectors → all synced → leadership → all listed anew → workers. Ready is synced, not leading: a standby is
+ * ready. Whatever the leader before this one wrote is in the second lists, however late its watches are.
  * Stop: not ready → workers finish their keys → reflectors → events are flushed → the lease is released → health and metrics.
  */
 export class Manager {
@@ -154,13 +155,17 @@ export class Manager {
       hard.abort();
     });
     const events = this.#recorder.run(rest.signal);
-    const working = Promise.all(this.#controllers.map((controller) => controller.run(workers.signal, hard.signal)));
+    const stopping = new Promise<void>((resolve) => {
+      if (workers.signal.aborted) resolve();
+      workers.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    const listed = this.#leader === undefined ? Promise.resolve() : this.#caches.listed();
+    const working = Promise.race([listed, stopping]).then(() =>
+      Promise.all(this.#controllers.map((controller) => controller.run(workers.signal, hard.signal))),
+    );
     const finished = working.then(
       () => rest.abort(),
       () => rest.abort(),
-    );
-    const stopping = new Promise<void>((resolve) =>
-      workers.signal.addEventListener('abort', () => resolve(), { once: true }),
     );
     await Promise.race([stopping, finished]);
     // The lease is renewed until the last worker is done.

@@ -29,7 +29,7 @@ const healthyMs = 10_000;
  * Keeps a store equal to the API server: lists, then watches from there, for ever.
  *
  * - Asks for bookmarks, so that a quiet kind's place does not grow too old.
- * - Lists anew only when its place is too old (410, as a status or as an ERROR event); any other end goes on where it was.
+ * - Lists anew only when it is asked to or its place is too old (410, as a status or as an ERROR event); any other end goes on where it was.
  * - Never gives up: failures back off from 0.8 s to 30 s with jitter, and not before Retry-After.
  */
 export class Reflector {
@@ -38,22 +38,50 @@ export class Reflector {
   readonly #options: ReflectorOptions;
   #resourceVersion: string | undefined;
   #failures = 0;
-  #setSynced: () => void = () => undefined;
+  /** Who waits for a list that begins after they asked. */
+  #waiting: (() => void)[] = [];
+  /** Ends what is under way, so that a list can begin. */
+  #turn = new AbortController();
 
   constructor(options: ReflectorOptions) {
     this.#options = options;
-    this.synced = new Promise((resolve) => (this.#setSynced = resolve));
+    this.synced = this.listed();
+  }
+
+  /** Lists anew; resolves once a list that began after this call is in the store. */
+  listed(): Promise<void> {
+    const listed = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#turn.abort();
+    return listed;
   }
 
   /** Runs until `signal` aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
+    const stop = (): void => this.#turn.abort();
+    signal.addEventListener('abort', stop);
     while (!signal.aborted) {
+      this.#turn = new AbortController();
+      const turn = this.#turn.signal;
       try {
-        this.#resourceVersion ??= await this.#list(signal);
-        await this.#watch(this.#resourceVersion, signal);
+        if (this.#resourceVersion === undefined || this.#waiting.length > 0) await this.#listFor(turn);
+        else await this.#watch(this.#resourceVersion, turn);
       } catch (error) {
-        if (!hasAborted(signal)) await this.#recover(error, signal);
+        if (!hasAborted(turn)) await this.#recover(error, turn);
       }
+    }
+    signal.removeEventListener('abort', stop);
+  }
+
+  /** Lists for all who wait by now. */
+  async #listFor(signal: AbortSignal): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    try {
+      this.#resourceVersion = await this.#list(signal);
+      for (const tell of waiting) tell();
+    } catch (error) {
+      this.#waiting.push(...waiting);
+      throw error;
     }
   }
 
@@ -72,7 +100,6 @@ export class Reflector {
       continueToken = page.continueToken;
       if (continueToken !== undefined) continue;
       for (const change of store.replace(items, namespace)) onChange(change);
-      this.#setSynced();
       return page.resourceVersion;
     }
   }

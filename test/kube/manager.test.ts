@@ -107,6 +107,9 @@ async function managing(wrap: (client: KubeClient) => KubeClient = (client) => c
   return { ...parts, gate, get, holder, start, stop, trace };
 }
 
+const aborted = (signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+
 /** Resolves once the server answers at all. */
 async function served(get: (path: string) => Promise<unknown>): Promise<void> {
   for (;;) {
@@ -141,7 +144,7 @@ test('a controller that watches a kind hears of what another controller wrote to
 });
 
 describe('the manager starts', () => {
-  test('health first, then lists, then the lease, then workers', async () => {
+  test('health first, then lists, then the lease, then lists of what the leader before wrote, then workers', async () => {
     const { gate, get, start, trace } = await managing();
     let release: () => void = () => undefined;
     gate.lists = new Promise((resolve) => (release = resolve));
@@ -157,6 +160,9 @@ describe('the manager starts', () => {
       'list ConfigMap',
       'list Follower',
       'create Lease',
+      'list Owner',
+      'list ConfigMap',
+      'list Follower',
       'apply ConfigMap',
       'applyStatus Owner',
       'create Event',
@@ -191,6 +197,30 @@ describe('the manager starts', () => {
 });
 
 describe('the manager runs', () => {
+  test('renewing the lease while the lists take their time, and writes nothing else before they are complete', async () => {
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    let lists = 0;
+    const { clock, start, trace } = await managing((client) => ({
+      ...client,
+      list: async (kind, options) => {
+        // After the first one of each kind.
+        if (++lists > 3) await Promise.race([held, aborted(options.signal)]);
+        return client.list(kind, options);
+      },
+    }));
+    void start();
+    await until(() => trace.includes('create Lease'));
+    for (let second = 0; second < 20; second++) {
+      clock.advance(1_000);
+      await settled();
+    }
+    const writes = (): string[] => trace.filter((call) => !call.startsWith('list'));
+    expect(new Set(writes())).toEqual(new Set(['create Lease', 'replace Lease']));
+    release();
+    await until(() => trace.includes('create Event'));
+  });
+
   test('and after a stall sends no write before the lease is renewed, and then makes up for it', async () => {
     const { clock, cluster, control, start, trace } = await managing();
     void start();

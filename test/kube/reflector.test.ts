@@ -110,6 +110,43 @@ describe('Reflector', () => {
     expect(store.get('n/a')).toBeDefined();
   });
 
+  test('lists anew when it is asked to, however well its watch does', async () => {
+    const { calls, reflector, store } = reflect({
+      lists: [
+        { items: [], resourceVersion: '5' },
+        { items: [configMap('a', '8')], resourceVersion: '8' },
+      ],
+    });
+    await until(() => calls.length === 2);
+    await reflector.listed();
+    expect(store.get('n/a')).toBeDefined();
+    await until(() => calls.length === 4);
+    expect(calls).toEqual(['list', 'watch 5', 'list', 'watch 8']);
+  });
+
+  test('that is asked to while it lists begins another one, for the first may not have seen everything', async () => {
+    const { calls, reflector, store } = reflect({
+      lists: [
+        { items: [], resourceVersion: '5' },
+        { items: [configMap('a', '8')], resourceVersion: '8' },
+      ],
+    });
+    await until(() => calls.length === 1);
+    await Promise.all([reflector.synced, reflector.listed()]);
+    expect([calls.slice(0, 2), store.size]).toEqual([['list', 'list'], 1]);
+  });
+
+  test('that fails to list anew tries again, for those who wait', async () => {
+    const { calls, reflector, waited } = reflect({
+      lists: [{ items: [], resourceVersion: '5' }, broken(), { items: [], resourceVersion: '8' }],
+    });
+    await until(() => calls.length === 2);
+    const listed = reflector.listed();
+    await waited();
+    await listed;
+    expect(calls.slice(0, 4)).toEqual(['list', 'watch 5', 'list', 'list']);
+  });
+
   test('a bookmark moves the place, and is no change', async () => {
     const { calls, changes } = reflect({
       lists: [{ items: [], resourceVersion: '5' }],
