@@ -88,6 +88,17 @@ function indexed(job: string, role: TrainingRole, pods: readonly Pod[]): Map<num
   );
 }
 
+/** Pods are made in no order: a gap below one that is there may never have been filled. */
+function createdOf(before: RoleStatus | undefined, present: ReadonlyMap<number, Pod>, wanted: number): number {
+  let created = Math.min(wanted, before?.created ?? 0);
+  for (let index = created; index < wanted; index++) {
+    const pod = present.get(index);
+    if (pod === undefined) break;
+    if (!isLeaving(pod)) created = index + 1;
+  }
+  return created;
+}
+
 /**
  * Takes stock of one role.
  *
@@ -108,8 +119,7 @@ export function roleState(
   const all = indexed(name, role, pods);
   const present = new Map([...all].filter(([index]) => index < wanted));
   const extra = [...all].filter(([index]) => index >= wanted).map(([, pod]) => pod);
-  const highest = [...present].reduce((top, [index, pod]) => (isLeaving(pod) ? top : Math.max(top, index + 1)), 0);
-  const created = Math.min(wanted, Math.max(before?.created ?? 0, highest));
+  const created = createdOf(before, present, wanted);
 
   const absent = Array.from({ length: wanted }, (_, index) => index)
     .filter((index) => !present.has(index))

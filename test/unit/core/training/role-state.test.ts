@@ -11,6 +11,8 @@ import { admittedJob, podOf } from '../../../support/training-world.ts';
 
 const job = admittedJob();
 
+const allWorkers = [0, 1, 2, 3, 4];
+
 /** The workers of one job, an operator that looks at them, and the truth about them. */
 class Workers {
   replicas = 3;
@@ -23,8 +25,8 @@ class Workers {
   #lastSeen = new LastSeen();
   #uids = 0;
 
-  /** One look: takes stock, makes what is missing, and writes the status, or is kept from that. */
-  look({ writes = true, room = true } = {}): NonNullable<TrainingJobStatus['workers']> {
+  /** One look: takes stock, makes what is missing where there is room for it, and writes the status, or is kept from that. */
+  look({ writes = true, room = allWorkers } = {}): NonNullable<TrainingJobStatus['workers']> {
     const { spec } = job;
     const workers = { ...spec.workers, replicas: this.replicas };
     const runPolicy = { ...spec.runPolicy, suspend: this.suspended };
@@ -32,7 +34,7 @@ class Workers {
     const pods = [...this.pods.values()];
     const noted = this.#lastSeen.note(owner, pods, (name) => isWantedPod(owner, name));
     const state = roleState({ owner, pods, ...noted }, 'Worker', this.suspended ? 0 : this.replicas);
-    for (const { index, predecessors } of room ? state.missing : []) {
+    for (const { index, predecessors } of state.missing.filter((each) => room.includes(each.index))) {
       const name = `worker-${index}`;
       this.#uids += 1;
       const metadata = { uid: `uid-${this.#uids}`, annotations: predecessorsAnnotation(predecessors) };
@@ -71,6 +73,11 @@ class Workers {
   restartOperator(): void {
     this.hurry(false);
     this.look();
+    this.killOperator();
+  }
+
+  killOperator(): void {
+    this.hurry(false);
     this.#lastSeen = new LastSeen();
   }
 }
@@ -89,6 +96,7 @@ function act(workers: Workers, { kind, index }: { kind: string; index: number })
   if (kind === 'lose') workers.lose(index);
   if (kind === 'scale') workers.replicas = index;
   if (kind === 'operatorEnds') workers.restartOperator();
+  if (kind === 'operatorIsKilled') workers.killOperator();
   if (kind === 'slow' || kind === 'fast') workers.hurry(kind === 'slow');
   if (kind === 'suspend') {
     workers.suspended = true;
@@ -120,8 +128,13 @@ describe('restarts and evictions', () => {
     );
   });
 
-  test('never go back and are never more than happened, however seldom the status can be written', () => {
-    const step = fc.record({ action, writes: fc.boolean(), room: fc.boolean() });
+  test('never go back and are never more than happened, however seldom the status can be written and whichever pods can be made', () => {
+    const kill = fc.record({ kind: fc.constant('operatorIsKilled' as const), index: fc.constant(0) });
+    const step = fc.record({
+      action: fc.oneof(action, kill),
+      writes: fc.boolean(),
+      room: fc.subarray(allWorkers),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
         const workers = new Workers();
@@ -153,6 +166,12 @@ describe('a missing pod', () => {
 
   test('that never was has no predecessors', () => {
     expect(state({}, []).missing).toEqual([0, 1, 2].map((index) => ({ index, predecessors: undefined })));
+  });
+
+  test('that was not made yet when one of a higher number was has no predecessors', () => {
+    const { missing, status } = state({ workers: { created: 0 } }, [podOf({ name: 'worker-1', is: 'Ready' })]);
+    expect(missing).toEqual([0, 2].map((index) => ({ index, predecessors: undefined })));
+    expect(status).toMatchObject({ created: 0, evictions: 0 });
   });
 
   test('that was there carries what is known of it and why it went', () => {
