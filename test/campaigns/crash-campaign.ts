@@ -117,7 +117,7 @@ async function runPlans(stage: Stage, options: CampaignOptions): Promise<Campaig
   ]);
   if (disturbed.length > 0) throw new Error(`the scenario fails undisturbed: ${disturbed.join('; ')}`);
 
-  const plans = options.plans(Math.max(...references.map((reference) => reference.writes.length)));
+  const plans = options.plans(Math.min(...references.map((reference) => reference.writes.length)));
   let done = 0;
   const results = await Promise.all(
     plans.map(async (plan): Promise<PlanResult> => {
