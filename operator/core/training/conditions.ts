@@ -61,15 +61,12 @@ function judgements({ phase, finding, trouble, acceptance, checkpointStep, tls }
   const running: Finding = over ? { ...finding, message: `the job is over: ${finding.message}` } : finding;
   const going = { reason: over ? finding.reason : 'NotOver', message: over ? finding.message : `the job is ${phase}` };
   const suspension = phase === 'Suspended' || phase === 'Suspending';
+  const unsuspended = over ? 'the job is over' : 'spec.runPolicy.suspend is false';
   return [
     judged('Running', phase === 'Running', running),
     judged('Complete', phase === 'Succeeded', going),
     judged('Failed', phase === 'Failed', going),
-    judged(
-      'Suspended',
-      phase === 'Suspended',
-      suspension ? finding : { reason: 'NotSuspended', message: 'spec.runPolicy.suspend is false' },
-    ),
+    judged('Suspended', phase === 'Suspended', suspension ? finding : { reason: 'NotSuspended', message: unsuspended }),
     checkpointed(checkpointStep, phase),
     secured(tls),
     ...(acceptance === undefined ? [] : [judged('Accepted', acceptance.accepted, acceptance)]),
