@@ -41,7 +41,7 @@ export async function createSmallJob({ noise = 0, ...changes }: JobChanges = {})
   return { root, job, network: `127.${randomInt(30, 250)}.${randomInt(1, 250)}` };
 }
 
-export const podName = (role: TrainingRole, index: number): string => `${role === 'Worker' ? 'worker' : 'ps'}-${index}`;
+const podName = (role: TrainingRole, index: number): string => `${role === 'Worker' ? 'worker' : 'ps'}-${index}`;
 
 export const podAddress = ({ network }: SmallJob, role: TrainingRole, index: number): string =>
   `${network}.${(role === 'Worker' ? 100 : 1) + index}`;
