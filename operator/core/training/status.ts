@@ -16,7 +16,7 @@ export interface Told {
 
 type Times = Pick<TrainingJobStatus, 'startTime' | 'activeTime' | 'activeSeconds' | 'completionTime' | 'image'>;
 
-/** When the job ran. Its clock stands still from when the last pod of a suspended job is gone until pods are wanted again. */
+/** When the job ran. Its clock stands still while it is suspended, however long its pods take to end. */
 function timesOf(
   { owner, pods, refusals }: TrainingObserved,
   state: JobState,
@@ -27,10 +27,9 @@ function timesOf(
   // A quota may leave no room for even one pod.
   if (before.startTime === undefined && pods.length === 0 && (refused || refusals.length > 0)) return {};
   const now = rfc3339(inputs.now);
-  const still = state.suspended && pods.length === 0;
-  const activeTime = still ? undefined : (before.activeTime ?? (state.suspended ? undefined : now));
+  const activeTime = state.suspended ? undefined : (before.activeTime ?? now);
   const ran = before.activeSeconds ?? (activeTime === undefined ? undefined : 0);
-  const activeSeconds = still && before.activeTime !== undefined ? Math.round(state.activeMs / 1_000) : ran;
+  const activeSeconds = state.suspended && before.activeTime !== undefined ? Math.round(state.activeMs / 1_000) : ran;
   const startTime = before.startTime ?? activeTime;
   return {
     ...(startTime === undefined ? {} : { startTime, image: before.image ?? inputs.image }),

@@ -155,6 +155,14 @@ describe('a job that is suspended', () => {
     expect([created, apply.length, status.phase, status.startTime]).toEqual([[], 4, 'Suspended', undefined]);
   });
 
+  test('does not use up its time while its pods end, however long nobody looks', () => {
+    const pods: Pods = [{ name: 'ps-0', is: 'Leaving' }];
+    const { status } = plan({ object: { spec: suspend, status: { ...started, activeSeconds: 50 } }, pods });
+    expect([status.activeTime, status.activeSeconds]).toEqual([undefined, 3_650]);
+    const later = { now: new Date('2026-11-25T10:00:00Z') };
+    expect(plan({ object: { spec: suspend, status }, inputs: later }).status.activeSeconds).toBe(3_650);
+  });
+
   test('does not use up its time', () => {
     const deadline = { runPolicy: { suspend: true, activeDeadlineSeconds: 60 } };
     const status = { ...started, phase: 'Suspended' as const, activeSeconds: 50, activeTime: undefined };
