@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { backoffMs } from '../../../lib/backoff.ts';
 import { TrainingFailure } from '../../errors.ts';
 import type { TrainingOutcome, TrainingReport } from '../../training-contract.ts';
 import type { BatchPlan } from '../batches.ts';
 import { firstGeneration } from '../checkpoint-format.ts';
 import { persistently, type Patience } from '../checkpoint-writer.ts';
 import type { CoordinatorRecord } from '../server/data-port.ts';
-import { newestIncarnation } from '../server/incarnation.ts';
+import { newestIncarnation, renewIncarnation } from '../server/incarnation.ts';
 import { CheckpointKeeper, Superseded } from './checkpoint-keeper.ts';
 import { GenerationRun, lossNotFinite, rowsOf } from './generation-run.ts';
 import { Interrupted } from './interrupted.ts';
@@ -16,12 +16,12 @@ import { Progress } from './progress.ts';
 import { Recoverer } from './recoverer.ts';
 import { saveNewest } from './stopping.ts';
 import type { StageContext } from './training-stage.ts';
-import { until } from './until.ts';
+import { breath, everybody } from './waiting.ts';
 
 export type CoordinatorEnd = TrainingOutcome | 'Stopped' | 'Superseded';
 
 /** Between a generation that was interrupted and the next one, so that nobody is kept busy by what cannot work yet. */
-const interruptionMs = 50;
+const interruption = { baseMs: 50, maxMs: 10_000, jitter: 0.2 };
 
 class Stopped extends Error {
   override readonly name = 'Stopped';
@@ -54,6 +54,8 @@ export class Coordinator {
   /** Of the present generation. */
   #context: StageContext | undefined;
   #generations = 0;
+  /** Since the last step. */
+  #interruptions = 0;
   #parts: Parts | undefined;
   /** Servers that want to stop once what there is is saved. */
   readonly #leaving = new Set<number>();
@@ -101,19 +103,17 @@ export class Coordinator {
         this.#check(worker);
         this.#introduce(worker);
       },
-      workerSaid: (_, message) => {
-        if (message.type === 'failed' && !message.fault.retrying) {
-          this.#end(new TrainingFailure(message.fault));
-        }
+      workerSaid: ({ index, ready }, message) => {
+        if (message.type !== 'failed') return;
+        const { fault } = message;
+        if (!fault.retrying) this.#end(new TrainingFailure(fault));
+        else if (ready) this.#progress.hindered({ ...fault, message: `worker ${index}: ${fault.message}` });
       },
     });
     try {
-      return await this.#announce(await this.#outcome());
+      const end = await this.#untilStopped();
+      return end === 'Stopped' ? end : await this.#announce(end);
     } catch (error) {
-      if (error instanceof Stopped) {
-        await this.#save();
-        return 'Stopped';
-      }
       if (error instanceof Superseded) return 'Superseded';
       if (!(error instanceof TrainingFailure)) throw error;
       const { reason, message } = error.fault;
@@ -175,6 +175,16 @@ export class Coordinator {
     return { random: this.#options.random, signal: this.#over.signal, onTrouble: this.#progress.trouble };
   }
 
+  async #untilStopped(): Promise<TrainingOutcome | 'Stopped'> {
+    try {
+      return await this.#outcome();
+    } catch (error) {
+      if (!(error instanceof Stopped)) throw error;
+      await this.#save();
+      return 'Stopped';
+    }
+  }
+
   async #outcome(): Promise<TrainingOutcome> {
     const { work, claim, log, reached } = this.#options;
     const found = await persistently(() => work.findOutcome(), this.#patience);
@@ -195,7 +205,7 @@ export class Coordinator {
       } catch (error) {
         if (!(error instanceof Interrupted)) throw error;
         log.warn({ reason: error.message }, 'training is interrupted');
-        await delay(interruptionMs);
+        await this.#afterInterruption(error);
       }
     }
   }
@@ -242,9 +252,15 @@ export class Coordinator {
 
   /** From the gathering of all to the end of training. Rejects with Interrupted where that does not come. */
   async #generation(): Promise<TrainingResult> {
-    const { job, slices } = this.#options;
+    const { job, slices, waits } = this.#options;
     const { prepared, ledger, keeper, plan, recoverer } = this.#theParts();
-    await this.#everybody();
+    await everybody({
+      members: this.members,
+      leaving: this.#leaving,
+      signal: this.#over.signal,
+      lookMs: waits.successorMs,
+      lookForSuccessor: (signal) => this.#lookForSuccessor(signal),
+    });
     const running = new AbortController();
     this.#running = running;
     try {
@@ -262,7 +278,10 @@ export class Coordinator {
         keeper,
         context,
         nextContext: () => this.#newContext(running),
-        onStep: (steps) => this.#progress.advance(steps, rowsOf(plan, steps - 1)),
+        onStep: (steps) => {
+          this.#interruptions = 0;
+          this.#progress.advance(steps, rowsOf(plan, steps - 1));
+        },
         onFinishing: () => (this.#progress.phase = 'Finishing'),
         onBestLost: (version) => recoverer.distrust(version),
         onFault: this.#progress.trouble,
@@ -298,32 +317,21 @@ export class Coordinator {
     return this.#context;
   }
 
-  /** Resolves once all servers are connected and a worker is ready. Rejects with Interrupted where a server wants to stop. */
-  #everybody(): Promise<void> {
-    return until(this.#over.signal, (resolve, reject) => {
-      const check = (): void => {
-        if (this.members.absent.length + this.#leaving.size === 0 && this.members.workers.length > 0) resolve();
-      };
-      const stop = this.members.listen({
-        serverJoined: check,
-        serverLeft: check,
-        workerJoined: check,
-        serverSaid: ({ index }, { type }) => {
-          if (type === 'stopping') reject(new Interrupted(`parameter server ${index} is told to stop`));
-        },
-      });
-      // Whoever has it would have left it, so this is where one that was replaced finds itself.
-      const timer = setInterval(() => void this.#lookForSuccessor().catch(reject), this.#options.waits.successorMs);
-      check();
-      return () => {
-        clearInterval(timer);
-        stop();
-      };
-    });
+  /** One that follows another, without a step between them, is a reason to say so and to take more time. */
+  #afterInterruption({ message, reason }: Interrupted): Promise<void> {
+    this.#interruptions += 1;
+    if (this.#interruptions > 1) {
+      const text = `training was interrupted ${this.#interruptions} times since the last step: ${message}; it is tried again`;
+      this.#progress.hindered({ reason, message: text, retrying: true });
+    }
+    return breath(this.members, backoffMs(this.#interruptions, interruption, this.#options.random), this.#over.signal);
   }
 
-  async #lookForSuccessor(): Promise<void> {
-    const newest = await persistently(() => newestIncarnation(this.#options.checkpoints, 0), this.#patience);
+  /** Whoever has taken over has the others too, so this is where one that was replaced finds itself. */
+  async #lookForSuccessor(signal: AbortSignal): Promise<void> {
+    const { checkpoints } = this.#options;
+    const renew = (): Promise<number> => renewIncarnation(checkpoints, 0, this.#incarnation);
+    const newest = await persistently(renew, { ...this.#patience, signal });
     if (newest > this.#incarnation) throw new Superseded('another incarnation of parameter server 0 took over');
   }
 

@@ -18,6 +18,8 @@ export class Progress {
   outcome: TrainingOutcome | undefined;
   #checkpointStep: number | undefined;
   #fault: TrainingFault | undefined;
+  /** Since the last step. */
+  #obstacle: TrainingFault | undefined;
   #known: { prepared: PreparedJob; ledger: Ledger; plan: BatchPlan } | undefined;
 
   constructor(members: Members, now: () => number) {
@@ -35,6 +37,11 @@ export class Progress {
     this.#fault = fault;
   };
 
+  /** Something keeps training from going on, though everybody is there: until the next step. */
+  hindered(fault: TrainingFault): void {
+    this.#obstacle = fault;
+  }
+
   /** The newest checkpoint, of which nothing but its version is known where another incarnation wrote it. */
   checkpointed(version: number | undefined): void {
     this.#checkpointStep = version;
@@ -50,11 +57,13 @@ export class Progress {
 
   advance(steps: number, samples: number): void {
     this.steps = steps;
+    this.#obstacle = undefined;
     this.#rate.add(samples);
   }
 
   report(): Pick<TrainingReport, 'phase' | 'fault' | 'job' | 'outcome'> {
-    const fault = this.phase === 'Succeeded' || this.phase === 'Failed' ? undefined : (this.#fault ?? this.#lack());
+    const isOver = this.phase === 'Succeeded' || this.phase === 'Failed';
+    const fault = isOver ? undefined : (this.#fault ?? this.#lack() ?? this.#obstacle);
     return {
       phase: this.phase === 'Running' && this.#members.workers.length === 0 ? 'Waiting' : this.phase,
       ...(fault && { fault }),

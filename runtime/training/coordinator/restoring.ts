@@ -3,6 +3,7 @@ import type { CoordinatorToServer } from '../messages.ts';
 import { TrainingFailure } from '../../errors.ts';
 import type { TrainingFault } from '../../training-contract.ts';
 import type { SliceClient } from './options.ts';
+import { TransportError } from '../transport/connection.ts';
 import { Interrupted } from './interrupted.ts';
 import type { StageContext } from './training-stage.ts';
 import { until } from './until.ts';
@@ -101,8 +102,11 @@ async function interruptible(transfers: Promise<void>[]): Promise<void> {
   try {
     await Promise.all(transfers);
   } catch (error) {
+    const isUntrusted =
+      error instanceof TrainingFailure || (error instanceof TransportError && error.code === 'Untrusted');
     throw new Interrupted(
       `a parameter server cannot be reached: ${error instanceof Error ? error.message : String(error)}`,
+      isUntrusted ? 'InvalidTransportSecret' : 'WaitingForServers',
     );
   }
 }

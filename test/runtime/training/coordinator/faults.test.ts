@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { trainingExitCodes, trainingPorts, type TrainingOutcome } from '../../../../runtime/training-contract.ts';
@@ -286,5 +287,49 @@ describe('a job', () => {
     expect(await second.done).toMatchObject({ succeeded: true });
     expect(second.report().job?.recomputedSteps).toBeLessThanOrEqual(1);
     expect(await modelsOf(job.small)).toEqual(await reference());
+  });
+
+  it('is left by a coordinator that another one replaced, also while it saves what there is', async () => {
+    const folder = new MemoryFolder();
+    const begun = Promise.withResolvers<undefined>();
+    const { server } = await startJob(folder, {
+      changes: { checkpoint: { every: 1_000 } },
+      reached: async (point, step) => {
+        if (point === 'ServerApplying' && step >= 5) begun.resolve(undefined);
+        if (point === 'CoordinatorBeforeManifest') await claimIncarnation(folderPart(folder, prefix), 0, 'another');
+      },
+    });
+    await begun.promise;
+    server.stop(10_000);
+    expect(await server.done).toBe('Superseded');
+    expect(manifests(folder)).toEqual([]);
+  });
+
+  it('says that a server cannot be reached for its slice, and asks it less and less often', async () => {
+    const folder = new MemoryFolder();
+    const job = await create();
+    const peerAt = (index: number) => ({
+      host: podAddress(job.small, 'ParameterServer', index),
+      port: trainingPorts.transport,
+    });
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line) => void lines.push(line) });
+    // Server 1 reaches server 0, but is not where that one looks for it.
+    const first = await startServer(job.small, [peerAt(0), peerAt(9)], 0, folder, { log });
+    const second = await startServer(job.small, [peerAt(0), peerAt(1)], 1, folder);
+    servers.push(first, second);
+    await job.start('Worker', 0, 2);
+    await eventually(
+      () =>
+        expect(first.report()).toMatchObject({
+          fault: { reason: 'WaitingForServers', message: expect.stringContaining(peerAt(9).host), retrying: true },
+        }),
+      20_000,
+      10,
+    );
+    const interruptions = (): number => lines.filter((line) => line.includes('training is interrupted')).length;
+    const before = interruptions();
+    await delay(2_000);
+    expect(interruptions() - before).toBeLessThan(8);
   });
 });
