@@ -3583,7 +3583,7 @@ export const crds: readonly Crd[] = [
              "type": "string",
              "description": "The folder that holds the lineage.",
              "minLength": 1,
-             "maxLength": 896,
+             "maxLength": 1024,
              "x-kubernetes-validations": [
               {
                "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
