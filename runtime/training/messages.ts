@@ -103,7 +103,7 @@ export const workerToCoordinator = v.variant('type', [
     programDigest: text,
     dataDigest: text,
   }),
-  /** Model or data cannot be obtained or run. Not retrying: the job fails with this reason. */
+  /** Model or data cannot be obtained or run, or a server cannot be reached. Not retrying: the job fails with this reason. */
   v.object({ type: v.literal('failed'), fault }),
   /** Answers `pause`: which server's slices it can fill, with slots, and of which versions of server 0 it has the coordinator's state. */
   v.object({

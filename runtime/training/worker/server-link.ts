@@ -1,6 +1,6 @@
 import { fromServer, type FromServer, type ToServer } from '../messages.ts';
 import type { TreeNode } from '../sum-tree.ts';
-import type { Connection, Receiver, Reception } from '../transport/connection.ts';
+import type { Connection, Receiver, Reception, TransportError } from '../transport/connection.ts';
 import type { Link } from '../transport/link.ts';
 import type { WorkerObserver } from './worker-metrics.ts';
 
@@ -28,29 +28,49 @@ interface Ask<End> {
   end(end: End): void;
 }
 
-/** Keeps a data connection to one incarnation of a server. */
+/** Keeps a data connection to one incarnation of a server. `failed` after each attempt that came to nothing; true: give up. */
 export type Connect = (
   incarnation: number,
   open: (connection: Connection<ToServer>) => Receiver<FromServer>,
+  failed: (error: TransportError) => boolean,
 ) => Pick<Link, 'close'>;
+
+export interface ServerLinkOptions {
+  connect: Connect;
+  moved: WorkerObserver['moved'];
+  /** In milliseconds. */
+  now: () => number;
+  /** Requests wait, and the server could not be reached for a while. Called again as long as that is so. */
+  unreachable: (error: TransportError) => void;
+}
+
+/** How long a server may be out of reach before that is worth a word: most that are lost are named anew by then. */
+const patienceMs = 5_000;
 
 /**
  * What a worker asks of one server. A request that was not answered is said again on the next connection. All of a generation end
  * with it.
  */
 export class ServerLink {
-  readonly #connect: Connect;
-  readonly #moved: WorkerObserver['moved'];
+  readonly #options: ServerLinkOptions;
   readonly #pulls = new Map<number, Ask<PullEnd> & { target: PullTarget }>();
   readonly #others = new Map<string, Ask<boolean>>();
   #generation = 0;
   #incarnation: number | undefined;
   #link: Pick<Link, 'close'> | undefined;
   #connection: Connection<ToServer> | undefined;
+  /** Attempts to connect since there was a connection. */
+  #failing: { error: TransportError; sinceMs: number; lastMs: number } | undefined;
 
-  constructor(connect: Connect, moved: WorkerObserver['moved']) {
-    this.#connect = connect;
-    this.#moved = moved;
+  constructor(options: ServerLinkOptions) {
+    this.#options = options;
+  }
+
+  /** What keeps requests from being answered, if something did for a while. */
+  get trouble(): TransportError | undefined {
+    if (!this.#failing || this.#pulls.size + this.#others.size === 0) return undefined;
+    const { error, sinceMs, lastMs } = this.#failing;
+    return lastMs - sinceMs >= patienceMs ? error : undefined;
   }
 
   /** Ends all requests of the generation before. */
@@ -67,13 +87,18 @@ export class ServerLink {
     if (incarnation === this.#incarnation) return;
     this.close();
     this.#incarnation = incarnation;
-    this.#link = this.#connect(incarnation, (connection) => this.#open(connection));
+    this.#link = this.#options.connect(
+      incarnation,
+      (connection) => this.#open(connection),
+      (error) => this.#failed(error),
+    );
   }
 
   close(): void {
     this.#link?.close();
     this.#link = undefined;
     this.#incarnation = undefined;
+    this.#failing = undefined;
   }
 
   /** A pull of a version that is under way is widened: the target is the one that it began with. */
@@ -108,7 +133,7 @@ export class ServerLink {
     const generation = this.#generation;
     return this.#ask(pushKey(step, node), (connection) => {
       const finite = Number.isFinite(loss) ? loss : null;
-      this.#moved('sent', values.byteLength);
+      this.#options.moved('sent', values.byteLength);
       void connection.send({ type: 'push', generation, step, node, loss: finite }, values);
     });
   }
@@ -131,8 +156,16 @@ export class ServerLink {
     return ask.ended;
   }
 
+  #failed(error: TransportError): boolean {
+    const lastMs = this.#options.now();
+    this.#failing = { error, sinceMs: this.#failing?.sinceMs ?? lastMs, lastMs };
+    if (this.trouble) this.#options.unreachable(this.trouble);
+    return false;
+  }
+
   #open(connection: Connection<ToServer>): Receiver<FromServer> {
     this.#connection = connection;
+    this.#failing = undefined;
     for (const ask of this.#pulls.values()) ask.say(connection);
     for (const ask of this.#others.values()) ask.say(connection);
     return {
@@ -178,7 +211,7 @@ export class ServerLink {
       into: reception.into,
       lost: () => reception.lost(),
       done: () => {
-        this.#moved('received', reception.into.byteLength);
+        this.#options.moved('received', reception.into.byteLength);
         reception.done();
         if (ask.target.isComplete() && this.#pulls.get(version) === ask) this.#endPull(version, 'Here');
       },

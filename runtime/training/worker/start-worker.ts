@@ -25,12 +25,12 @@ export async function startWorker(options: RoleOptions, engine = engineOf(option
     server: number,
     to: Pick<Hello, 'channel' | 'incarnation'>,
     open: (connection: Connection) => Receiver<unknown>,
-    failed?: (error: TransportError) => boolean,
+    failed: (error: TransportError) => boolean,
   ): Link => {
     const peer = parameterServers[server];
     if (!peer) throw new RangeError(`there is no parameter server ${server}`);
     const hello = { specHash: job.specHash, role: 'Worker', index, ...to } as const;
-    return new Link({ ...transport, peer, hello, random, log, open, ...(failed && { failed }) });
+    return new Link({ ...transport, peer, hello, random, log, open, failed });
   };
   const worker = new TrainingWorker({
     job,
@@ -41,7 +41,7 @@ export async function startWorker(options: RoleOptions, engine = engineOf(option
     prepare: (signal) =>
       prepareProgram({ job, storageOf, workFolder: join(config.storage.cacheDir, `rows-${podName}`), signal, log }),
     connectControl: (open, failed) => connect(0, { channel: 'Control', incarnation: startedAtMs }, open, failed),
-    connectData: (server, incarnation, open) => connect(server, { channel: 'Data', incarnation }, open),
+    connectData: (server, incarnation, open, failed) => connect(server, { channel: 'Data', incarnation }, open, failed),
     now,
     random,
     log,

@@ -81,7 +81,7 @@ export class TrainingWorker {
   #isRegistered = false;
   #fault: TrainingFault | undefined;
   /** While there is no connection to the coordinator. */
-  #unreachable = unreachable('Closed', 'it was not tried yet');
+  #unreachable = unreachable(coordinator, 'Closed', 'it was not tried yet');
 
   constructor(options: TrainingWorkerOptions) {
     this.#options = options;
@@ -105,7 +105,9 @@ export class TrainingWorker {
 
   /** What keeps it from its work. */
   get fault(): TrainingFault | undefined {
-    return this.#fault ?? (this.#connection ? undefined : this.#unreachable);
+    if (this.#fault) return this.#fault;
+    if (!this.#connection) return this.#unreachable;
+    return this.#parts?.links.map(({ trouble }, server) => trouble && dataFault(server, trouble)).find(Boolean);
   }
 
   /** Leaves the job: the coordinator gives what was assigned to others at once. Resolves when no graph runs any more. */
@@ -148,13 +150,19 @@ export class TrainingWorker {
   }
 
   #partsOf(program: Program): Parts {
-    const { job, servers, slots, connectData, observer } = this.#options;
+    const { job, servers, slots, connectData, observer, now } = this.#options;
     const { layout, inputs } = program.graph;
     const [input] = inputs;
     if (!input) throw new Error('the graph takes no data');
     const links = Array.from(
       { length: servers },
-      (_, server) => new ServerLink((incarnation, open) => connectData(server, incarnation, open), observer.moved),
+      (_, server) =>
+        new ServerLink({
+          connect: (...parameters) => connectData(server, ...parameters),
+          moved: observer.moved,
+          now,
+          unreachable: (error) => this.#sayWhoIsMissing(server, error),
+        }),
     );
     const held = new HeldVersions(slicesOf(layout.total, servers), slots, links);
     const plan = { ...job, rows: program.dataset.split.train };
@@ -167,6 +175,13 @@ export class TrainingWorker {
       const { digest: programDigest, dataset } = this.#parts.program;
       this.#say({ type: 'ready', podName, runs: engine.threads, programDigest, dataDigest: dataset.digest });
     } else if (this.#fault) this.#say({ type: 'failed', fault: this.#fault });
+  }
+
+  /** The others can do nothing while a server lacks what this worker has. */
+  #sayWhoIsMissing(server: number, error: TransportError): void {
+    const fault = dataFault(server, error);
+    this.#options.log.warn({ reason: fault.reason }, fault.message);
+    this.#say({ type: 'failed', fault });
   }
 
   #open(connection: Connection<WorkerToCoordinator>): Receiver<CoordinatorToWorker> {
@@ -186,7 +201,7 @@ export class TrainingWorker {
   }
 
   #isRefused({ code, refusal, message }: TransportError): boolean {
-    this.#unreachable = unreachable(code, message);
+    this.#unreachable = unreachable(coordinator, code, message);
     if (refusal === 'Superseded') this.#end.resolve({ kind: 'Superseded', message });
     return refusal === 'Superseded';
   }
@@ -293,8 +308,12 @@ export class TrainingWorker {
   }
 }
 
-function unreachable(code: TransportCode, why: string): TrainingFault {
+const coordinator = 'parameter server 0, which coordinates,';
+
+const dataFault = (server: number, { code, message }: TransportError): TrainingFault =>
+  unreachable(`parameter server ${server}`, code, message);
+
+function unreachable(who: string, code: TransportCode, why: string): TrainingFault {
   const reason = code === 'Untrusted' ? 'InvalidTransportSecret' : 'WaitingForServers';
-  const message = `parameter server 0, which coordinates, cannot be reached: ${why}; it is tried again until it is there`;
-  return { reason, message, retrying: true };
+  return { reason, message: `${who} cannot be reached: ${why}; it is tried again until it is there`, retrying: true };
 }

@@ -332,4 +332,24 @@ describe('a job', () => {
     await delay(2_000);
     expect(interruptions() - before).toBeLessThan(8);
   });
+
+  it('says so where a worker cannot reach a server that all others can', async () => {
+    const folder = new MemoryFolder();
+    const job = await create();
+    const peerAt = (index: number) => ({
+      host: podAddress(job.small, 'ParameterServer', index),
+      port: trainingPorts.transport,
+    });
+    // Server 1 is where server 0 looks for it, and not where workers do.
+    const elsewhere = [peerAt(0), peerAt(9)];
+    const first = await startServer(job.small, elsewhere, 0, folder);
+    servers.push(first, await startServer(job.small, elsewhere, 1, folder));
+    await job.start('Worker', 4, 2);
+    await eventually(
+      () => expect(first.report().fault?.message).toContain('worker 4: parameter server 1 cannot be reached'),
+      20_000,
+      50,
+    );
+    expect(first.report()).toMatchObject({ phase: 'Running', fault: { reason: 'WaitingForServers', retrying: true } });
+  });
 });
