@@ -59,8 +59,12 @@ export interface RunningServer {
   stop(graceMs: number): void;
 }
 
+/** How long the name of a pod that was replaced may lead to the old one: CoreDNS and the caches of nodes keep answers for 30 s. */
+const staleNameMs = 30_000;
+
 const defaultWaits: CoordinatorWaits = {
-  recoveryMs: 15_000,
+  // An attempt that began with the old address still has to fail.
+  recoveryMs: staleNameMs + usualTiming.helloMs + 5_000,
   settleMs: 2_000,
   successorMs: 30_000,
   saveMs: 20_000,
