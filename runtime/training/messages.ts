@@ -114,7 +114,7 @@ export const workerToCoordinator = v.variant('type', [
     /** The newest version that it pulled a part of; 0 where none. */
     newest: whole,
   }),
-  /** Answers `recall`. Payload: like that of `coordinator`, with losses from step 0. */
+  /** Answers `recall`. Payload: like that of `coordinator`, with losses from step 0 and evaluations from the first. */
   v.object({ type: v.literal('recalled'), ...stamped, version: whole, losses: whole }),
   /** Payload: float64, what the rows of this chunk add to the sums that metrics are made of (`metrics.ts`). */
   v.object({ type: v.literal('evaluated'), ...stamped, evaluation: whole, chunk: whole }),
@@ -192,13 +192,14 @@ export const serverToCoordinator = v.variant('type', [
 
 /** Data, a worker (or server 0) to a server. */
 export const toServer = v.variant('type', [
-  /** Answered by `parameters` for each vector, once the version exists, or by `gone`. `losses`: how many the worker has, where it mirrors server 0. */
+  /** Answered by `parameters` for each vector, once the version exists, or by `gone`. `losses` and `evaluations`: how many the worker has, where it mirrors server 0. */
   v.object({
     type: v.literal('pull'),
     ...stamped,
     version: whole,
     slots: v.boolean(),
     losses: v.optional(whole),
+    evaluations: v.optional(whole),
   }),
   /**
    * Payload: float32, one tree node's sum, cut to the slice. Answered by `pushed`; pushed again on another connection where that answer did not come.
@@ -221,9 +222,17 @@ export const fromServer = v.variant('type', [
   v.object({ type: v.literal('parameters'), ...stamped, version: whole, vector: whole }),
   /**
    * Of server 0, before the `parameters` of a pull with `losses`. Payload: `losses` float64, the training losses of the steps from `lossesFrom` on, and
-   * then JSON in UTF-8, to be kept as it is.
+   * then lines of JSON in UTF-8, to be kept as they are: `evaluations` of epochs from `evaluationsFrom` on, and one of all else.
    */
-  v.object({ type: v.literal('coordinator'), ...stamped, version: whole, lossesFrom: whole, losses: whole }),
+  v.object({
+    type: v.literal('coordinator'),
+    ...stamped,
+    version: whole,
+    lossesFrom: whole,
+    losses: whole,
+    evaluationsFrom: whole,
+    evaluations: whole,
+  }),
   /** That version is not here and will not be: the step is over (`newest` is higher), or the generation is. */
   v.object({ type: v.literal('gone'), ...stamped, version: whole, newest: whole }),
   v.object({ type: v.literal('pushed'), ...stamped, step: whole, node: v.object({ level: whole, index: whole }) }),

@@ -4,7 +4,7 @@ import type { TrainingOutcome, TrainingReport } from '../../training-contract.ts
 import type { BatchPlan } from '../batches.ts';
 import { firstGeneration } from '../checkpoint-format.ts';
 import { persistently, type Patience } from '../checkpoint-writer.ts';
-import type { CoordinatorRecord } from '../server/data-port.ts';
+import type { CoordinatorRecord, KnownRecord } from '../server/data-port.ts';
 import { newestIncarnation, renewIncarnation } from '../server/incarnation.ts';
 import { CheckpointKeeper, Superseded } from './checkpoint-keeper.ts';
 import { GenerationRun, lossNotFinite, rowsOf } from './generation-run.ts';
@@ -74,8 +74,8 @@ export class Coordinator {
   }
 
   /** What a mirror of server 0 keeps. */
-  record(version: number, lossesFrom: number): CoordinatorRecord {
-    return this.#theParts().ledger.record(version, lossesFrom);
+  record(version: number, known: KnownRecord): CoordinatorRecord {
+    return this.#theParts().ledger.record(version, known);
   }
 
   /** The training loss of a step, from server 0, before anybody sees the version that it made. */

@@ -1,9 +1,9 @@
-import { parse, safeParse } from 'valibot';
+import { looseObject, parse, safeParse } from 'valibot';
 import { TrainingFailure } from '../../errors.ts';
 import { CheckpointDamaged, readChecked, type FoundCheckpoint } from '../checkpoint-reader.ts';
 import type { WritableFolder } from '../../store/writable-folder.ts';
 import { bytesOf } from '../transport/connection.ts';
-import type { CoordinatorRecord } from '../server/data-port.ts';
+import type { CoordinatorRecord, KnownRecord } from '../server/data-port.ts';
 import { History, type Evaluation } from './history.ts';
 import type { PreparedJob } from './options.ts';
 import { stateAt, stateSchema, type CoordinatorState } from './state.ts';
@@ -13,7 +13,6 @@ export class Ledger {
   readonly history = new History();
   readonly #digests: Pick<PreparedJob, 'dataDigest' | 'programDigest'>;
   #state: CoordinatorState;
-  #json: { of: CoordinatorState; bytes: Uint8Array } | undefined;
   /** False until training began here or was taken over from elsewhere. */
   #isKnown = false;
 
@@ -43,15 +42,18 @@ export class Ledger {
     return { state: stateAt(this.#state, version), losses: this.history.slice(0, version) };
   }
 
-  /** For a mirror that has so many losses. */
-  record(version: number, lossesFrom: number): CoordinatorRecord {
-    const losses = this.history.slice(lossesFrom, version);
+  /** What a mirror lacks at a version: asked for in every step. */
+  record(version: number, known: KnownRecord): CoordinatorRecord {
     const isAll = (this.#state.evaluations.at(-1)?.version ?? 0) <= version;
-    if (!isAll) return { losses, json: Buffer.from(JSON.stringify(stateAt(this.#state, version))) };
-    // Asked for in every step, and changed after every epoch.
-    if (this.#json?.of !== this.#state)
-      this.#json = { of: this.#state, bytes: Buffer.from(JSON.stringify(this.#state)) };
-    return { losses, json: this.#json.bytes };
+    const { evaluations, ...others } = isAll ? this.#state : stateAt(this.#state, version);
+    const evaluationsFrom = Math.min(known.evaluations, evaluations.length);
+    const fresh = evaluations.slice(evaluationsFrom);
+    return {
+      losses: this.history.slice(known.losses, version),
+      evaluationsFrom,
+      evaluations: fresh.length,
+      text: Buffer.from([...fresh, others].map((line) => JSON.stringify(line)).join('\n')),
+    };
   }
 
   /** An epoch is over. `best`: where its weights lie, if none were better before. */
@@ -83,8 +85,11 @@ export class Ledger {
   /** Takes over what a mirror kept: the payload of `recalled`. Throws where it makes no sense, and TrainingFailure `DataChanged`. */
   recall(version: number, losses: number, payload: Uint8Array): void {
     const lossBytes = losses * Float64Array.BYTES_PER_ELEMENT;
+    const lines = Buffer.from(payload.subarray(lossBytes)).toString('utf8').split('\n');
+    const evaluations = lines.slice(0, -1).map((line): unknown => JSON.parse(line));
+    const others: unknown = JSON.parse(lines.at(-1) ?? '');
     this.#take(
-      parse(stateSchema, JSON.parse(Buffer.from(payload.subarray(lossBytes)).toString('utf8'))),
+      parse(stateSchema, { ...parse(looseObject({}), others), evaluations }),
       new Float64Array(payload.slice(0, lossBytes).buffer).subarray(0, version),
     );
   }

@@ -4,10 +4,20 @@ import type { Reached } from './fault-points.ts';
 import type { Contribution, ContributionPool, GradientSum } from './gradient-sum.ts';
 import { transfer, type Version, type Versions } from './versions.ts';
 
-/** What the mirror of server 0 keeps of the coordinator: losses of the newest steps, and JSON. */
+/** How much of what only grows a mirror of server 0 has. */
+export interface KnownRecord {
+  losses: number;
+  evaluations: number;
+}
+
+/** What the mirror of server 0 keeps of the coordinator. */
 export interface CoordinatorRecord {
+  /** Of the newest steps. */
   losses: Float64Array;
-  json: Uint8Array;
+  evaluationsFrom: number;
+  evaluations: number;
+  /** Lines of JSON: one for each evaluation, and one of all else. */
+  text: Uint8Array;
 }
 
 interface SliceState {
@@ -20,7 +30,7 @@ interface SliceState {
 
 export interface DataPortOptions {
   reached: Reached;
-  record: ((version: number, lossesFrom: number) => CoordinatorRecord) | undefined;
+  record: ((version: number, known: KnownRecord) => CoordinatorRecord) | undefined;
   /** Undefined before the program is known. */
   state(): SliceState | undefined;
   contributed(sum: GradientSum): void;
@@ -112,13 +122,17 @@ export class DataPort {
     void client.send({ type: 'gone', generation: state?.generation ?? 0, version, newest });
   }
 
-  #send(client: Client, { generation, slots, losses: lossesFrom }: Pull, version: Version): void {
+  #send(
+    client: Client,
+    { generation, slots, losses: lossesFrom, evaluations: known = 0 }: Pull,
+    version: Version,
+  ): void {
     const number = version.number ?? 0;
     if (lossesFrom !== undefined && this.#options.record) {
-      const { losses, json } = this.#options.record(number, lossesFrom);
+      const { losses, text, ...counts } = this.#options.record(number, { losses: lossesFrom, evaluations: known });
       void client.send(
-        { type: 'coordinator', generation, version: number, lossesFrom, losses: losses.length },
-        Buffer.concat([bytesOf(losses), json]),
+        { type: 'coordinator', generation, version: number, lossesFrom, losses: losses.length, ...counts },
+        Buffer.concat([bytesOf(losses), text]),
       );
     }
     for (const [vector, values] of [version.weights, ...(slots ? version.slots : [])].entries()) {

@@ -11,7 +11,7 @@ import { learningRateAt } from '../learning-rate.ts';
 import { coordinatorToServer, type CoordinatorToServer, type ServerToCoordinator } from '../messages.ts';
 import { TransportError, type Connection, type Receiver } from '../transport/connection.ts';
 import { updateRule, type StateView, type UpdateRule } from '../update-rule.ts';
-import { DataPort, type CoordinatorRecord } from './data-port.ts';
+import { DataPort, type CoordinatorRecord, type KnownRecord } from './data-port.ts';
 import type { Reached } from './fault-points.ts';
 import { ContributionPool, GradientSum, type Contribution } from './gradient-sum.ts';
 import { Snapshots } from './snapshots.ts';
@@ -28,7 +28,7 @@ export interface ParameterServerOptions {
   log: Log;
   reached: Reached;
   /** Of server 0: what its mirror keeps of the coordinator. */
-  record?: (version: number, lossesFrom: number) => CoordinatorRecord;
+  record?: (version: number, known: KnownRecord) => CoordinatorRecord;
   /** Of server 0: the training loss of a step that is done, before anybody can see its version. */
   onLoss?: (step: number, loss: number) => void;
   /** The coordinator said that the job is over, or, without an outcome, that what could be saved is saved. */

@@ -112,7 +112,7 @@ class ServerProcess implements RunningServer {
       log,
       reached,
       ...(work && {
-        record: (version, lossesFrom) => this.#theCoordinator().record(version, lossesFrom),
+        record: (version, known) => this.#theCoordinator().record(version, known),
         onLoss: (step, loss) => this.#theCoordinator().tookLoss(step, loss),
       }),
       onEnd: (outcome) => {

@@ -122,14 +122,14 @@ export class HeldVersions {
     const link = this.#links[server];
     if (!link) throw new RangeError(`there is no server ${server}`);
     const slots = this.#mirrors.has(server);
-    const losses = slots && server === coordinator ? this.#memory.losses : undefined;
+    const known = slots && server === coordinator ? this.#memory.known : undefined;
     const how = await link.pull(
-      { version, slots, losses },
+      { version, slots, known },
       {
         // What comes late, such as slots of a version that is over, must not get into another one's memory.
         vector: (vector) =>
           this.#pulls.includes(pull) ? buffer.receive(server, vector, () => buffer.isPulled && end('Here')) : undefined,
-        coordinator: (from, count, payloadBytes) => this.#memory.receive(version, from, count, payloadBytes),
+        coordinator: (counts, payloadBytes) => this.#memory.receive(version, counts, payloadBytes),
         isComplete: () => buffer.isComplete(server),
       },
     );

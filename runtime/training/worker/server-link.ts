@@ -2,6 +2,8 @@ import { fromServer, type FromServer, type ToServer } from '../messages.ts';
 import type { TreeNode } from '../sum-tree.ts';
 import type { Connection, Receiver, Reception, TransportError } from '../transport/connection.ts';
 import type { Link } from '../transport/link.ts';
+import type { KnownRecord } from '../server/data-port.ts';
+import type { RecordCounts } from './coordinator-memory.ts';
 import type { WorkerObserver } from './worker-metrics.ts';
 
 /** How a pull ended: with all of it, with the word that the version is not there, or with the generation. */
@@ -10,15 +12,15 @@ export type PullEnd = 'Here' | 'Gone' | 'Dropped';
 /** Where the parts of a pull go. Each is asked for when it arrives; undefined: it is of no use. */
 export interface PullTarget {
   vector(vector: number): Reception | undefined;
-  coordinator(lossesFrom: number, losses: number, payloadBytes: number): Reception | undefined;
+  coordinator(counts: RecordCounts, payloadBytes: number): Reception | undefined;
   isComplete(): boolean;
 }
 
 export interface PullRequest {
   version: number;
   slots: boolean;
-  /** How many losses are known, where the coordinator's state is wanted too. */
-  losses: number | undefined;
+  /** What of the coordinator's state is known, where that is wanted too. */
+  known: KnownRecord | undefined;
 }
 
 /** A request under way. */
@@ -106,13 +108,13 @@ export class ServerLink {
     const { version } = request;
     const generation = this.#generation;
     const say = (connection: Connection<ToServer>): void => {
-      const { losses, slots } = request;
+      const { known, slots } = request;
       void connection.send({
         type: 'pull',
         generation,
         version,
         slots,
-        ...(losses === undefined ? {} : { losses }),
+        ...known,
       });
     };
     const known = this.#pulls.get(version);
@@ -183,9 +185,7 @@ export class ServerLink {
       case 'parameters':
         return this.#receive(message.version, (target) => target.vector(message.vector));
       case 'coordinator':
-        return this.#receive(message.version, (target) =>
-          target.coordinator(message.lossesFrom, message.losses, payloadBytes),
-        );
+        return this.#receive(message.version, (target) => target.coordinator(message, payloadBytes));
       case 'gone':
         this.#endPull(message.version, 'Gone');
         return undefined;

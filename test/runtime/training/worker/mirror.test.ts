@@ -181,26 +181,36 @@ describe('a mirror', () => {
     await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [0] });
     const state = (losses: number[], text: string): Uint8Array =>
       Buffer.concat([new Uint8Array(Float64Array.from(losses).buffer), Buffer.from(text)]);
-    const say = async (version: number, lossesFrom: number, losses: number[]): Promise<void> => {
-      const message = { type: 'coordinator', generation: 1, version, lossesFrom, losses: losses.length } as const;
-      job.servers[0]?.say(message, state(losses, `{"version":${version}}`));
+    const say = async (version: number, losses: number[], evaluations: string): Promise<void> => {
+      const counts = {
+        lossesFrom: 0,
+        losses: losses.length,
+        evaluationsFrom: 0,
+        evaluations: evaluations === '' ? 0 : 1,
+      };
+      const message = { type: 'coordinator', generation: 1, version, ...counts } as const;
+      job.servers[0]?.say(message, state(losses, `${evaluations}{"version":${version}}`));
       await job.give(0, version, { slots: 1 });
       await job.give(1, version);
     };
-    expect(await job.servers[0]?.until('pull', 1)).toMatchObject([{ losses: 0 }]);
-    await say(0, 0, []);
+    expect(await job.servers[0]?.until('pull', 1)).toMatchObject([{ losses: 0, evaluations: 0 }]);
+    await say(0, [], '');
     await job.servers[0]?.until('push', 1);
-    await say(1, 0, [0.5]);
+    await say(1, [0.5], '"first"\n');
     await job.servers[0]?.until('push', 2);
     const pulls = await job.servers[0]?.until('pull', 3);
-    expect(pulls?.map(({ losses }) => losses)).toEqual([0, 0, 1]);
+    expect(pulls?.map(({ losses, evaluations }) => [losses, evaluations])).toEqual([
+      [0, 0],
+      [0, 0],
+      [1, 1],
+    ]);
     job.coordinator.say({ type: 'pause', generation: 2 });
     const [, holdings] = await job.coordinator.until('holdings', 2);
     expect(holdings?.coordinator).toEqual([0, 1]);
     job.coordinator.say({ type: 'recall', generation: 2, version: 1 });
     const [recalled] = await job.coordinator.until('recalled', 1);
     expect(recalled).toEqual({ type: 'recalled', generation: 2, version: 1, losses: 1 });
-    expect(Buffer.from(job.coordinator.payloadOf(recalled as never))).toEqual(state([0.5], '{"version":1}'));
+    expect(Buffer.from(job.coordinator.payloadOf(recalled as never))).toEqual(state([0.5], '"first"\n{"version":1}'));
     job.coordinator.say({ type: 'recall', generation: 2, version: 0 });
     const [, older] = await job.coordinator.until('recalled', 2);
     expect(older).toMatchObject({ version: 0, losses: 0 });
