@@ -27,6 +27,7 @@ const timing = { heartbeatMs: 2_000, silenceMs: 10_000, helloMs: 5_000 };
 export class JobRoles {
   readonly small: SmallJob;
   readonly #roles = new Set<Role>();
+  #started = 0;
 
   constructor(small: SmallJob) {
     this.small = small;
@@ -43,7 +44,9 @@ export class JobRoles {
     servers: number,
     reached: RoleOptions['reached'] = () => undefined,
   ): Promise<Role> {
-    const environment = podEnvironment(this.small, servers, role, index);
+    // Each pod has a disk of its own, also one that replaces another.
+    const cacheDir = join(this.small.root, 'cache', `${role}-${index}-${++this.#started}`);
+    const environment = { ...podEnvironment(this.small, servers, role, index), [servingEnv.cacheDir]: cacheDir };
     const config = { ...readTrainingConfig(environment), threads: 1 };
     const now = (): number => performance.now();
     const options: RoleOptions = {
