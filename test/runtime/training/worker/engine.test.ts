@@ -164,11 +164,10 @@ describe('the engine', () => {
     const engine = await engineOf(1, graph);
     let ticks = 0;
     const timer = setInterval(() => (ticks += 1), 5);
-    const begin = performance.now();
     await contributionOf({ level: 0, index: 0 }, 0, roundOf(graph, { leaves: 1, count: 8_000, width: 784 }), engine);
-    const took = performance.now() - begin;
     clearInterval(timer);
-    expect(ticks).toBeGreaterThan(took / 40);
+    // A run takes a hundred times as long as a tick: one that blocked the thread would let one pass before it and one after it.
+    expect(ticks).toBeGreaterThan(4);
   });
 
   test('says that the model refuses rows of another shape, and goes on', async () => {
