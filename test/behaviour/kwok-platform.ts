@@ -98,7 +98,7 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
         await running;
       });
     },
-    operatorWrites: () => recorder.take(),
+    operatorWrites: () => recorder.writes,
     async objects(apiVersion, kind, namespace) {
       const found = await cluster.kubectl(['get', resourceName(apiVersion, kind), '-n', namespace, '-o', 'json']);
       return (JSON.parse(found) as { items: KubeObject[] }).items;

@@ -45,7 +45,7 @@ export function laptopPlatform(): Platform {
         await running;
       });
     },
-    operatorWrites: () => recorder.take(),
+    operatorWrites: () => recorder.writes,
     objects: (apiVersion, kind, namespace) => Promise.resolve(cluster.all({ apiVersion, kind }, namespace)),
     stop: () => {
       workloads.stop();

@@ -59,8 +59,8 @@ export interface Platform {
   namespace(): Promise<string>;
   /** Starts the operator, in this process; the function stops it. */
   startOperator(): Promise<() => Promise<void>>;
-  /** Every write the operator made since the last call. */
-  operatorWrites(): Write[];
+  /** Every write that operators asked for. */
+  operatorWrites(): readonly Write[];
   /** All objects of a kind in a namespace, read past every cache. */
   objects(apiVersion: string, kind: string, namespace: string): Promise<KubeObject[]>;
   stop(): Promise<void>;

@@ -14,13 +14,26 @@ export const uri = 's3://models/digits/';
 /** Long enough for a real control plane on a slow machine. */
 const patienceMs = 90_000;
 
+/** The operator's end and the beginning of its successor, which scenarios wait for together. */
+export interface Succession {
+  /** From here on no operator runs. */
+  ends(): Promise<void>;
+  /** From here on another one runs. */
+  begins(): Promise<void>;
+}
+
 /** One promise, kept on every platform. */
 export interface Scenario {
   name: string;
-  /** It starts and stops the operator itself, or counts all writes: no other runs beside it. */
-  exclusive?: boolean;
   /** In a namespace of its own, beside others, with an operator that runs already. */
   run(platform: Platform): Promise<void>;
+}
+
+/** A promise that outlives an operator. */
+export interface LongScenario {
+  name: string;
+  /** As in a `Scenario`; the operator gives way to another once. */
+  run(platform: Platform, operator: Succession): Promise<void>;
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -89,27 +102,41 @@ export async function untilReady(platform: Platform, namespace: string, name = '
   return read(platform, namespace, name);
 }
 
-/** What was written in these namespaces since the last look: jobs of other scenarios may still have to end. */
-const writesIn = (platform: Platform, namespaces: readonly string[]): Write[] =>
-  platform.operatorWrites().filter(({ ref }) => namespaces.includes(ref.namespace ?? ''));
+/** Looks at what the operator writes in these namespaces: each look gives what is new. */
+function writesIn(platform: Platform, namespaces: readonly string[]): () => Write[] {
+  let seen = platform.operatorWrites().length;
+  return () => {
+    const writes = platform.operatorWrites().slice(seen);
+    seen += writes.length;
+    return writes.filter(({ ref }) => namespaces.includes(ref.namespace ?? ''));
+  };
+}
 
 /** Waits until no status, and nothing else, was written in these namespaces for `ms`. */
 export async function untilQuiet(platform: Platform, namespaces: readonly string[], ms: number): Promise<void> {
   const deadlineMs = performance.now() + patienceMs;
+  const look = writesIn(platform, namespaces);
   for (let lastMs = performance.now(); performance.now() < lastMs + ms;) {
     await pause(100);
-    const writes = writesIn(platform, namespaces);
+    const writes = look();
     if (writes.length === 0) continue;
     lastMs = performance.now();
     if (lastMs > deadlineMs) throw new Error(`it never gets quiet: ${JSON.stringify(writes)}`);
   }
 }
 
-/** Nothing is written in these namespaces from now on for `ms`. */
-export async function expectQuiet(platform: Platform, namespaces: readonly string[], ms: number): Promise<void> {
-  platform.operatorWrites();
+/** Nothing is written in these namespaces by the operator that begins, nor for `ms` after that. */
+export async function expectQuiet(
+  platform: Platform,
+  namespaces: readonly string[],
+  ms: number,
+  operator: Succession,
+): Promise<void> {
+  const look = writesIn(platform, namespaces);
+  await operator.ends();
+  await operator.begins();
   await pause(ms);
-  expect(writesIn(platform, namespaces)).toEqual([]);
+  expect(look()).toEqual([]);
 }
 
 /** Everything that a deployment of this name owns, as `Kind/name`, sorted. */
@@ -144,16 +171,6 @@ export const loaded = (report: Partial<ServingReport['model']> = {}): ServingRep
   outputs: [{ name: 'logits', dataType: 'FP32', shape: [-1, 10] }],
   ...report,
 });
-
-/** Starts the operator for the length of `work`. */
-export async function withOperator(platform: Platform, work: () => Promise<void>): Promise<void> {
-  const stop = await platform.startOperator();
-  try {
-    await work();
-  } finally {
-    await stop();
-  }
-}
 
 /** What the API server answers to a write that it must refuse. */
 export async function refusalOf(write: Promise<unknown>): Promise<KubeError> {

@@ -5,10 +5,12 @@ import type { Write } from '../behaviour/platform.ts';
 /** Passes everything on and remembers what was written. */
 export class RecordingClient {
   readonly client: KubeClient;
-  #writes: Write[] = [];
+  /** In the order in which they were asked for. */
+  readonly writes: Write[] = [];
+  #taken = 0;
 
   constructor(inner: KubeClient) {
-    const note = (verb: Write['verb'], ref: Write['ref']): void => void this.#writes.push({ verb, ref });
+    const note = (verb: Write['verb'], ref: Write['ref']): void => void this.writes.push({ verb, ref });
     this.client = {
       get: (ref, options) => inner.get(ref, options),
       list: (kind, options) => inner.list(kind, options),
@@ -36,10 +38,10 @@ export class RecordingClient {
     };
   }
 
-  /** Every write since the last call. */
+  /** Those since the last call. */
   take(): Write[] {
-    const writes = this.#writes;
-    this.#writes = [];
+    const writes = this.writes.slice(this.#taken);
+    this.#taken += writes.length;
     return writes;
   }
 }

@@ -10,7 +10,16 @@ import {
   modelDeployment,
   read,
 } from '../steps.ts';
-import { refTo, type Scenario, untilCondition, untilQuiet, untilReady, uri, withOperator, workload } from '../steps.ts';
+import {
+  refTo,
+  type LongScenario,
+  type Scenario,
+  untilCondition,
+  untilQuiet,
+  untilReady,
+  uri,
+  workload,
+} from '../steps.ts';
 import { digest } from '../../support/played-job.ts';
 
 const quietMs = 3_000;
@@ -58,42 +67,6 @@ export const lifecycle: Scenario[] = [
       await eventually(async () => {
         expect(await children(platform, namespace)).toEqual([]);
         expect(await platform.objects('v1', 'Pod', namespace)).toEqual([]);
-      });
-    },
-  },
-  {
-    exclusive: true,
-    name: 'once quiet, nothing is written, also not by an operator that starts anew',
-    run: async (platform) => {
-      const namespace = await platform.namespace();
-      platform.node.report(namespace, 'digits', loaded());
-      await withOperator(platform, async () => {
-        await platform.user.apply(modelDeployment(namespace));
-        await untilCondition(platform, namespace, { type: 'ModelResolved', status: 'True' });
-        await untilReady(platform, namespace);
-        await untilQuiet(platform, [namespace], quietMs);
-      });
-      const before = await read(platform, namespace);
-      platform.operatorWrites();
-      await withOperator(platform, () => expectQuiet(platform, [namespace], quietMs));
-      expect((await read(platform, namespace)).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
-    },
-  },
-  {
-    exclusive: true,
-    name: 'what changed while no operator ran is made true when one starts',
-    run: async (platform) => {
-      const namespace = await platform.namespace();
-      await withOperator(platform, async () => {
-        await platform.user.apply(modelDeployment(namespace));
-        await untilReady(platform, namespace);
-      });
-      await platform.user.apply(modelDeployment(namespace, 'digits', { replicas: 3 }));
-      await platform.user.remove({ apiVersion: 'v1', kind: 'Service', name: 'digits', namespace });
-      await withOperator(platform, async () => {
-        const { status } = await untilReady(platform, namespace);
-        expect(status?.readyReplicas).toBe(3);
-        expect(await children(platform, namespace)).toEqual(childrenOfTwo);
       });
     },
   },
@@ -149,6 +122,38 @@ export const lifecycle: Scenario[] = [
       await eventually(async () => expect(await children(platform, namespace)).toEqual([]));
       expect(await children(platform, namespace, 'letters')).toHaveLength(childrenOfOne.length);
       expect((await workload(platform, namespace, 'letters')).metadata.generation).toBe(letters.metadata.generation);
+    },
+  },
+];
+
+export const longLifecycle: LongScenario[] = [
+  {
+    name: 'once quiet, nothing is written, also not by an operator that starts anew',
+    run: async (platform, operator) => {
+      const namespace = await platform.namespace();
+      platform.node.report(namespace, 'digits', loaded());
+      await platform.user.apply(modelDeployment(namespace));
+      await untilCondition(platform, namespace, { type: 'ModelResolved', status: 'True' });
+      await untilReady(platform, namespace);
+      await untilQuiet(platform, [namespace], quietMs);
+      const before = await read(platform, namespace);
+      await expectQuiet(platform, [namespace], quietMs, operator);
+      expect((await read(platform, namespace)).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
+    },
+  },
+  {
+    name: 'what changed while no operator ran is made true when one starts',
+    run: async (platform, operator) => {
+      const namespace = await platform.namespace();
+      await platform.user.apply(modelDeployment(namespace));
+      await untilReady(platform, namespace);
+      await operator.ends();
+      await platform.user.apply(modelDeployment(namespace, 'digits', { replicas: 3 }));
+      await platform.user.remove({ apiVersion: 'v1', kind: 'Service', name: 'digits', namespace });
+      await operator.begins();
+      const { status } = await untilReady(platform, namespace);
+      expect(status?.readyReplicas).toBe(3);
+      expect(await children(platform, namespace)).toEqual(childrenOfTwo);
     },
   },
 ];

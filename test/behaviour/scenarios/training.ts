@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
 import { trainingJobKind } from '../../../operator/controllers/kinds.ts';
-import type { Scenario } from '../steps.ts';
+import type { LongScenario, Scenario } from '../steps.ts';
 import { eventually, expectQuiet, modelDeployment, untilQuiet, untilReady } from '../steps.ts';
-import { loaded, read, refTo, withOperator } from '../steps.ts';
+import { loaded, read } from '../steps.ts';
 import {
   changeJob,
   childrenOfJob,
@@ -150,46 +150,40 @@ export const trainingLifecycle: Scenario[] = [
       expect(after.status).toMatchObject({ readyReplicas: 2, trained: { digest: better } });
     },
   },
+];
+
+export const longTraining: LongScenario[] = [
   {
-    exclusive: true,
     name: 'once quiet, nothing is written of a job that trains, nor of one that is over, nor by an operator that starts anew',
-    run: async (platform) => {
-      const namespaces: string[] = [];
-      await withOperator(platform, async () => {
-        namespaces.push(await startedJob(platform), await succeededJob(platform));
-        // Pods of the second that ran would be stopped after half a minute.
-        for (const name of podsOfTwo) await platform.node.pod(namespaces[1] ?? '', name, { state: 'Completed' });
-        await untilQuiet(platform, namespaces, stillMs);
-      });
+    run: async (platform, operator) => {
+      const namespaces = await Promise.all([startedJob(platform), succeededJob(platform)]);
+      // Pods of the second that ran would be stopped after half a minute.
+      for (const name of podsOfTwo) await platform.node.pod(namespaces[1], name, { state: 'Completed' });
+      await untilQuiet(platform, namespaces, stillMs);
       const versions = () =>
         Promise.all(namespaces.map(async (namespace) => (await readJob(platform, namespace)).metadata.resourceVersion));
       const before = await versions();
-      platform.operatorWrites();
-      await withOperator(platform, () => expectQuiet(platform, namespaces, quietMs));
+      await expectQuiet(platform, namespaces, quietMs, operator);
       expect(await versions()).toEqual(before);
     },
   },
   {
-    exclusive: true,
     name: 'what changed of a job while no operator ran is made true when one starts',
-    run: async (platform) => {
-      let namespace = '';
-      await withOperator(platform, async () => {
-        namespace = await startedJob(platform);
-      });
+    run: async (platform, operator) => {
+      const namespace = await startedJob(platform);
       const before = await podUids(platform, namespace);
+      await operator.ends();
       await changeJob(platform, namespace, { workers: { replicas: 3 } });
       await platform.user.remove({ apiVersion: 'v1', kind: 'Pod', name: 'digits-ps-1', namespace });
       await platform.user.remove({ apiVersion: 'v1', kind: 'Service', name: 'digits-training', namespace });
-      await withOperator(platform, async () => {
-        await untilPods(platform, namespace, [...podsOfTwo, 'digits-worker-2']);
-        await untilJob(platform, namespace, {
-          phase: 'Running',
-          parameterServers: { ready: 2, evictions: 1 },
-          workers: { ready: 3, evictions: 0 },
-        });
-        expect(await jobChildren(platform, namespace)).toEqual(childrenOfJob);
+      await operator.begins();
+      await untilPods(platform, namespace, [...podsOfTwo, 'digits-worker-2']);
+      await untilJob(platform, namespace, {
+        phase: 'Running',
+        parameterServers: { ready: 2, evictions: 1 },
+        workers: { ready: 3, evictions: 0 },
       });
+      expect(await jobChildren(platform, namespace)).toEqual(childrenOfJob);
       const { 'digits-ps-1': lost, ...kept } = before;
       const after = await podUids(platform, namespace);
       expect(after).toMatchObject(kept);
@@ -197,33 +191,25 @@ export const trainingLifecycle: Scenario[] = [
     },
   },
   {
-    exclusive: true,
     name: 'a job that is over makes nothing again, whatever is deleted around it, applied again, or looked at by another operator',
-    run: async (platform) => {
-      let namespace = '';
-      const removeAll = async (): Promise<void> => {
-        for (const name of Object.keys(await podUids(platform, namespace)))
-          await platform.user.remove({ apiVersion: 'v1', kind: 'Pod', name, namespace });
-        for (const child of await jobChildren(platform, namespace)) {
-          const [kind = '', name = ''] = child.split('/');
-          const apiVersion = kind === 'NetworkPolicy' ? 'networking.k8s.io/v1' : 'v1';
-          await platform.user.remove({ apiVersion, kind, name, namespace });
-        }
-      };
-      await withOperator(platform, async () => {
-        namespace = await succeededJob(platform);
-        await removeAll();
-        await untilQuiet(platform, [namespace], stillMs);
-      });
-      await withOperator(platform, async () => {
-        await platform.user.apply(trainingJob(namespace));
-        await changeJob(platform, namespace, { workers: { replicas: 5 }, runPolicy: { suspend: false } });
-        await untilJob(platform, namespace, { phase: 'Succeeded' });
-        await untilQuiet(platform, [namespace], stillMs);
-      });
+    run: async (platform, operator) => {
+      const namespace = await succeededJob(platform);
+      for (const name of Object.keys(await podUids(platform, namespace)))
+        await platform.user.remove({ apiVersion: 'v1', kind: 'Pod', name, namespace });
+      for (const child of await jobChildren(platform, namespace)) {
+        const [kind = '', name = ''] = child.split('/');
+        const apiVersion = kind === 'NetworkPolicy' ? 'networking.k8s.io/v1' : 'v1';
+        await platform.user.remove({ apiVersion, kind, name, namespace });
+      }
+      await untilQuiet(platform, [namespace], stillMs);
+      await operator.ends();
+      await platform.user.apply(trainingJob(namespace));
+      await changeJob(platform, namespace, { workers: { replicas: 5 }, runPolicy: { suspend: false } });
+      await operator.begins();
+      await untilJob(platform, namespace, { phase: 'Succeeded' });
+      await untilQuiet(platform, [namespace], stillMs);
       expect(await podUids(platform, namespace)).toEqual({});
       expect(await jobChildren(platform, namespace)).toEqual([]);
-      await platform.user.remove(refTo(await platform.user.get(jobRef(namespace))));
     },
   },
 ];
