@@ -23,9 +23,11 @@ function summary({ version, writes, masked, results }: CampaignResult, seconds: 
     const failed = own.filter(({ faults }) => faults.length > 0);
     return `  ${mode.padEnd(8)} ${String(own.length).padStart(4)} plans, ${failed.length} failed`;
   });
+  const missed = results.filter(({ struck }) => !struck).length;
   return [
     `Crash campaign on kube-apiserver ${version}: ${results.length} plans over ${writes.length} writes in ${Math.round(seconds)} s`,
     ...rows,
+    `  not hit, because their runs had fewer writes: ${missed} plans`,
     `  not compared, because undisturbed runs differ: ${masked.length === 0 ? 'nothing' : masked.join(', ')}`,
   ].join('\n');
 }
