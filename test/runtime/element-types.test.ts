@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { grpcClient, type GrpcClient } from '../support/inference-client.ts';
 import { everyTypeModel } from '../support/models.ts';
-import { onnxType, type OnnxType } from '../support/onnx-builder.ts';
+import { elementTypes, type ElementType } from '../../runtime/onnx/element-types.ts';
 import { startServingProcess, type ServingProcess } from '../support/serving.ts';
 
 /** For each ONNX type: the protocol's name, two values in JSON, the same as raw data, and the gRPC field of contents. */
@@ -16,7 +16,7 @@ interface Case {
 const bytes = (array: ArrayBufferView): Buffer => Buffer.from(array.buffer, array.byteOffset, array.byteLength);
 const strings = Buffer.concat([Buffer.from([7, 0, 0, 0]), Buffer.from('zwölf!'), Buffer.from([0, 0, 0, 0])]);
 
-const cases: Partial<Record<OnnxType, Case>> = {
+const cases: Partial<Record<ElementType, Case>> = {
   BOOL: {
     datatype: 'BOOL',
     json: 'true,false',
@@ -98,7 +98,7 @@ const cases: Partial<Record<OnnxType, Case>> = {
   },
 };
 const entries = Object.entries(cases);
-const types = entries.map(([type]) => type as OnnxType);
+const types = entries.map(([type]) => type as ElementType);
 
 let serving: ServingProcess;
 let grpc: GrpcClient;
@@ -117,7 +117,7 @@ const post = (body: string | Buffer, headers: Record<string, string> = {}): Prom
 
 describe('every element type that ONNX Runtime takes', () => {
   test('is listed here', () => {
-    expect(new Set([...types, 'BFLOAT16'])).toEqual(new Set(Object.keys(onnxType)));
+    expect(new Set([...types, 'BFLOAT16'])).toEqual(new Set(Object.keys(elementTypes)));
   });
 
   test('passes through JSON unchanged', async () => {

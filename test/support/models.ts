@@ -1,7 +1,8 @@
-import { initializer, onnxModel, type OnnxType, type Value } from './onnx-builder.ts';
+import type { ElementType } from '../../runtime/onnx/element-types.ts';
+import { initializer, onnxModel, type Value } from './onnx-builder.ts';
 
 /** y = x, of any element type; the shape may name dynamic dimensions. */
-export function identityModel(type: OnnxType, shape: Value['shape'] = ['n']): Uint8Array {
+export function identityModel(type: ElementType, shape: Value['shape'] = ['n']): Uint8Array {
   return onnxModel({
     nodes: [{ op: 'Identity', inputs: ['x'], outputs: ['y'] }],
     inputs: [{ name: 'x', type, shape }],
@@ -40,7 +41,7 @@ export function normalisingModel(): Uint8Array {
  * never ending.
  */
 export function loopModel(): Uint8Array {
-  const scalar = (name: string, type: OnnxType): Value => ({ name, type, shape: [] });
+  const scalar = (name: string, type: ElementType): Value => ({ name, type, shape: [] });
   return onnxModel({
     nodes: [
       {
@@ -70,7 +71,7 @@ export function loopModel(): Uint8Array {
 }
 
 /** One Identity for each element type: inputs `in_TYPE` and outputs `out_TYPE`, each [n, m]. */
-export function everyTypeModel(types: readonly OnnxType[]): Uint8Array {
+export function everyTypeModel(types: readonly ElementType[]): Uint8Array {
   return onnxModel({
     nodes: types.map((type) => ({ op: 'Identity', inputs: [`in_${type}`], outputs: [`out_${type}`] })),
     inputs: types.map((type) => ({ name: `in_${type}`, type, shape: ['n', 'm'] })),

@@ -1,29 +1,11 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { elementTypes, type ElementType } from '../../runtime/onnx/element-types.ts';
 
 /** Writes small ONNX models, field by field as onnx.proto3 numbers them, so that tests need no Python. */
 
-/** ONNX element types (TensorProto.DataType). */
-export const onnxType = {
-  FLOAT: 1,
-  UINT8: 2,
-  INT8: 3,
-  UINT16: 4,
-  INT16: 5,
-  INT32: 6,
-  INT64: 7,
-  STRING: 8,
-  BOOL: 9,
-  FLOAT16: 10,
-  DOUBLE: 11,
-  UINT32: 12,
-  UINT64: 13,
-  BFLOAT16: 16,
-} as const;
-export type OnnxType = keyof typeof onnxType;
-
 export interface Value {
   name: string;
-  type: OnnxType;
+  type: ElementType;
   /** A string names a dynamic dimension. */
   shape: (number | string)[];
 }
@@ -41,7 +23,7 @@ interface Node {
 
 export interface Initializer {
   name: string;
-  type: OnnxType;
+  type: ElementType;
   shape: number[];
   /** Little-endian. */
   raw: Uint8Array;
@@ -124,7 +106,7 @@ function writeAttribute(writer: BinaryWriter, attribute: Attribute): void {
 
 function writeTensor(writer: BinaryWriter, { name, type, shape, raw }: Initializer): void {
   for (const dimension of shape) writer.tag(1, WireType.Varint).int64(dimension);
-  writer.tag(2, WireType.Varint).int32(onnxType[type]);
+  writer.tag(2, WireType.Varint).int32(elementTypes[type]);
   text(writer, 8, name);
   writer.tag(9, WireType.LengthDelimited).bytes(raw);
 }
@@ -133,7 +115,7 @@ function writeValue(writer: BinaryWriter, { name, type, shape }: Value): void {
   text(writer, 1, name);
   message(writer, 2, () =>
     message(writer, 1, () => {
-      writer.tag(1, WireType.Varint).int32(onnxType[type]);
+      writer.tag(1, WireType.Varint).int32(elementTypes[type]);
       message(writer, 2, () => {
         for (const dimension of shape) {
           message(writer, 1, () => {

@@ -11,6 +11,7 @@ import {
   type TrainingJobFile,
   type TrainingRole,
 } from '../../../../runtime/training-contract.ts';
+import { jobIn as usualJob } from '../../../support/training-job.ts';
 
 /** A job of 27 steps, in a folder of its own. */
 export interface SmallJob {
@@ -106,41 +107,14 @@ function rows(noise: number): string {
 
 function jobIn(root: string, { data, optimizer, checkpoint, ...changes }: JobChanges): TrainingJobFile {
   const at = (path: string) => ({ uri: pathToFileURL(join(root, path)).href });
-  return {
-    version: 1,
-    namespace: 'default',
-    name: 'job',
-    specHash: `sha256:${'5'.repeat(64)}`,
+  return usualJob(root, {
     model: { kind: 'Mlp', hidden: [128, 64], activation: 'Relu', dropout: 0.2 },
-    freeze: [],
-    data: {
-      location: at('data/rows.csv'),
-      label: 'label',
-      scale: 1,
-      validationSplit: 0.1,
-      testSplit: 0.1,
-      maxBadRows: 0,
-      ...data,
-    },
-    loss: 'CrossEntropy',
-    metrics: ['accuracy'],
-    optimizer: {
-      name: 'Adam',
-      learningRate: 0.01,
-      weightDecay: 0,
-      momentum: 0.9,
-      beta1: 0.9,
-      beta2: 0.999,
-      epsilon: 1e-8,
-      schedule: { name: 'Constant', warmupSteps: 0 },
-      ...optimizer,
-    },
-    epochs: 3,
+    data: { location: at('data/rows.csv'), ...data },
+    optimizer: { ...optimizer },
     batchSize: 32,
     gradientShards: 8,
-    seed: 1,
     checkpoint: { location: at('checkpoints'), every: 5, keep: 2, ...checkpoint },
     output: { location: at('output'), modelName: 'kinds' },
     ...changes,
-  };
+  });
 }
