@@ -71,8 +71,11 @@ async function attempt(
     return `sha256:${hash.digest('hex')}`;
   }
   const body = await file.open(from);
+  // It may be stopped while nobody reads it yet, or any more.
+  body.stream.on('error', () => undefined);
   const stop = (): void => void body.stream.destroy(signal.reason as Error);
-  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
   try {
     if (file.version !== undefined && body.version !== file.version) throw new ContentChanged('the content changed');
     if ((body.size ?? 0) > limits.bytes) throw tooLarge(file.path, limits);
@@ -83,7 +86,7 @@ async function attempt(
     return `sha256:${hash.digest('hex')}`;
   } finally {
     signal.removeEventListener('abort', stop);
-    body.stream.on('error', () => undefined).destroy();
+    body.stream.destroy();
   }
 }
 
