@@ -54,9 +54,15 @@ function modelProcess(): number {
   return pid;
 }
 
+/** Waits until the model has run for a tenth of a second, which nothing else in its process does. */
 async function running(): Promise<void> {
-  const busy = (): string => readFileSync(`/proc/${modelProcess()}/stat`, 'utf8').split(' ')[2] ?? '';
-  await until(() => busy() === 'R');
+  /** Hundredths of a second of processor time. */
+  const used = (): number => {
+    const fields = readFileSync(`/proc/${modelProcess()}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return Number(fields[11]) + Number(fields[12]);
+  };
+  const before = used();
+  await until(() => used() >= before + 10);
 }
 
 const percentile = (values: number[], share: number): number =>
