@@ -1,6 +1,6 @@
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
 import type { TrainingJob } from '../../operator/api/training-job.gen.ts';
-import { modelDeploymentKind, podKind, trainingJobKind } from '../../operator/controllers/kinds.ts';
+import { modelDeploymentKind, trainingJobKind } from '../../operator/controllers/kinds.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import type { PlayedReport } from '../behaviour/platform.ts';
 import { type Act, owned, until } from './act.ts';
@@ -27,6 +27,14 @@ async function apply(act: Act, spec: object, what: string, holds: (status: Train
   });
 }
 
+/** Its node stops a worker. A pod that somebody deletes is let go by KWOK, which may let go of its successor, too. */
+async function evictWorker(act: Act): Promise<void> {
+  const pod = act.trace.podsOf(act.namespace, job).find(({ metadata }) => metadata.name === `${job}-worker-0`);
+  if (pod === undefined) throw new Error('there is no worker to be lost');
+  act.script.setPod(pod, { state: 'Evicted', message: 'The node was low on resource: memory.' });
+  await act.player.again();
+}
+
 /** All containers end well. */
 async function endPods(act: Act): Promise<void> {
   for (const pod of act.trace.podsOf(act.namespace, job)) act.script.setPod(pod, { state: 'Completed' });
@@ -41,7 +49,7 @@ export async function trainingScenario(act: Act): Promise<void> {
   say(act, training(10));
   await apply(act, one, 'trains', (status) => status?.phase === 'Running' && status.workers?.ready === 1);
   await apply(act, two, 'has two workers', (status) => status?.workers?.ready === 2);
-  await client.remove({ ...podKind, name: `${job}-worker-0`, namespace });
+  await evictWorker(act);
   await until(act, `${job} has two workers again`, () => {
     const { ready, evictions } = statusOf(act)?.workers ?? {};
     return ready === 2 && evictions === 1;
