@@ -15,8 +15,8 @@ const say = ({ script, namespace }: Act, report: PlayedReport): void => script.s
 const find = (act: Act, kind: string, name: string): KubeObject | undefined =>
   owned(act, name).find((object) => object.kind === kind);
 
-const statusOf = (act: Act): TrainingJob['status'] =>
-  (find(act, trainingJobKind.kind, job) as TrainingJob | undefined)?.status;
+const statusOf = (act: Act, name = job): TrainingJob['status'] =>
+  (find(act, trainingJobKind.kind, name) as TrainingJob | undefined)?.status;
 
 /** Applies the job, and waits until its status speaks of that. */
 async function apply(act: Act, spec: object, what: string, holds: (status: TrainingJob['status']) => boolean) {
@@ -74,7 +74,11 @@ export async function trainingScenario(act: Act): Promise<void> {
   });
 
   await client.apply(trainingJob(namespace, one, removed));
-  await until(act, `${removed} has pods`, () => act.trace.podsOf(namespace, removed).length === 2);
+  // An operator that has just begun may know of a job and not of its end yet, and make again what went with it.
+  await until(act, `${removed} has its pods`, () => {
+    const { parameterServers, workers } = statusOf(act, removed) ?? {};
+    return parameterServers?.ready === 1 && workers?.ready === 1;
+  });
   await client.remove({ ...trainingJobKind, name: removed, namespace });
   const left = () => [...owned(act, removed), ...act.trace.podsOf(namespace, removed)];
   await until(act, `${removed} is gone`, () => left().length === 0);
