@@ -200,7 +200,8 @@ describe('a model that is trained on a cluster, and then served', () => {
     }
     expect(untruths(trace.seen(), 'digits', { endMs: performance.now() })).toEqual([]);
     const statuses = statusesOf(trace.seen(), 'digits').map(({ status }) => status);
-    expect(phasesOf('digits')).toEqual(['Starting', 'Running', 'Succeeded']);
+    // Between two looks at its pods, this short job may have run from its start to its end.
+    expect(phasesOf('digits').filter((phase) => phase !== 'Running')).toEqual(['Starting', 'Succeeded']);
     const rows = statuses.map((status) => rowOf('digits', status));
     for (const row of table.rows()) expect(rows).toContain(row);
     expect(table.rows().at(-1)).toBe(rows.at(-1));

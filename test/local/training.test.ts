@@ -148,7 +148,7 @@ test(
         onLine: () => undefined,
       });
       try {
-        const [{ object }] = (await readValid(['-'], Readable.from([jobYaml({ epochs: 200 })]))) as [Document];
+        const [{ object }] = (await readValid(['-'], Readable.from([jobYaml({ epochs: 800 })]))) as [Document];
         await session.apply(object);
         await disturb(session);
         await eventually(() => expect(theJob(session).status?.phase).toBe('Succeeded'), timeoutMs);
