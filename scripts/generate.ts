@@ -64,7 +64,10 @@ async function outputs(root: string, all: readonly Source[]): Promise<Map<string
   files.set('docs/api.md', referenceOf(crds));
   files.set('runtime/onnx/onnx.gen.ts', messagesOf(root, 'runtime/proto', 'onnx.proto'));
   for (const name of ['kernels', 'philox'])
-    files.set(`runtime/training/${name}.gen.ts`, kernelsOf(root, 'runtime/training/kernels', name));
+    files.set(
+      `runtime/training/${name}.gen.ts`,
+      kernelsOf(root, 'runtime/training/kernels', name, { shared: name === 'kernels' }),
+    );
   return files;
 }
 

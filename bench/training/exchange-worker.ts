@@ -23,7 +23,9 @@ class NoEngine extends Engine {
   }
 
   override load({ layout }: TrainingGraph): Promise<void> {
-    this.#gradient = { loss: 1, values: new Float32Array(layout.total).fill(1e-6) };
+    const vector = this.allocate(layout.total);
+    vector.values.fill(1e-6);
+    this.#gradient = { loss: 1, vector };
     return Promise.resolve();
   }
 
@@ -31,6 +33,11 @@ class NoEngine extends Engine {
   override gradient(): Promise<Contribution> {
     if (!this.#gradient) throw new Error('a task came before the graph');
     return Promise.resolve(this.#gradient);
+  }
+
+  /** Only what is sent counts here. */
+  override update(): Promise<void> {
+    return Promise.resolve();
   }
 
   /** Of what a worker has while it is alone. */

@@ -1,21 +1,13 @@
 import { KernelMemory } from './kernel-memory.ts';
-import { kernelsModule } from './kernels.gen.ts';
-import { instantiate } from './webassembly.ts';
+import { kernelsModule, kernelsSharedModule } from './kernels.gen.ts';
+import { instantiate, reserve, type SharedMemory } from './webassembly.ts';
 
 /**
  * Arithmetic over arrays of float32 in WebAssembly SIMD: as fast as memory allows, and the same bits on every machine. Every
- * array is a view of the memory of these kernels: one from `allocate`, or a part of one. Kernels work element by element, so
- * cutting arrays into parts changes no bit. Arrays of one call have one length, and are the same or apart.
+ * array is a view of one memory. Kernels work element by element, so cutting arrays into parts changes no bit. Arrays of one call have one
+ * length, and are the same or apart.
  */
-export interface Kernels {
-  /**
-   * All zero. The memory is reserved once and never grows, so a view stays valid until it is freed.
-   *
-   * @throws TrainingFailure `OutOfMemory` once 4 GiB are in use
-   */
-  allocate(length: number): Float32Array;
-  /** Gives back an array from `allocate`, which nobody may use any more. */
-  free(array: Float32Array): void;
+export interface Arithmetic {
   /** target += source */
   add(target: Float32Array, source: Float32Array): void;
   /** For each block of so many elements the sum of its squares. The last block may be shorter. */
@@ -34,6 +26,18 @@ export interface Kernels {
     by: { rate: number; epsilon: number },
   ): void;
   adam(from: Moments, gradient: Gradient, to: Moments, by: AdamFactors): void;
+}
+
+/** Arithmetic with a memory of its own: every array is one from `allocate`, or a part of one. */
+export interface Kernels extends Arithmetic {
+  /**
+   * All zero. The memory is reserved once and never grows, so a view stays valid until it is freed.
+   *
+   * @throws TrainingFailure `OutOfMemory` once 4 GiB are in use
+   */
+  allocate(length: number): Float32Array;
+  /** Gives back an array from `allocate`, which nobody may use any more. */
+  free(array: Float32Array): void;
 }
 
 interface Weights {
@@ -78,14 +82,33 @@ type KernelFunction = 'add' | 'sumOfSquares' | 'descend' | 'momentum' | 'adagrad
 type KernelExports = Record<KernelFunction, (...parameters: number[]) => number>;
 
 /** All that WebAssembly can address. */
-const maxBytes = 2 ** 32;
+export const maxKernelBytes = 2 ** 32;
 
 /** @param reservedBytes a power of two of at least 65536 */
-export async function createKernels(reservedBytes = maxBytes): Promise<Kernels> {
-  const { exports, buffer } = await instantiate(kernelsModule, reservedBytes);
-  const kernels = exports as KernelExports;
+export async function createKernels(reservedBytes = maxKernelBytes): Promise<Kernels> {
+  const memory = reserve(reservedBytes);
+  const { buffer } = memory;
   const blocks = new KernelMemory(buffer.byteLength);
+  return {
+    ...arithmeticOf((await instantiate(kernelsModule, memory)) as KernelExports, buffer),
+    allocate: (length) => {
+      const { offset, stale } = blocks.take(length * Float32Array.BYTES_PER_ELEMENT);
+      new Uint8Array(buffer, offset, stale).fill(0);
+      return new Float32Array(buffer, offset, length);
+    },
+    free: (array) => {
+      if (array.buffer !== buffer) throw new Error('an array is not from these kernels');
+      blocks.giveBack(array.byteOffset);
+    },
+  };
+}
 
+/** Arithmetic over a memory that other threads see too. */
+export async function sharedArithmetic(memory: SharedMemory): Promise<Arithmetic> {
+  return arithmeticOf((await instantiate(kernelsSharedModule, memory)) as KernelExports, memory.buffer);
+}
+
+function arithmeticOf(kernels: KernelExports, buffer: ArrayBufferLike): Arithmetic {
   /** Byte offsets of arrays that were checked to be of one length, then that length. */
   const pointers = (first: Float32Array, ...others: Float32Array[]): number[] => {
     const arrays = [first, ...others];
@@ -97,15 +120,6 @@ export async function createKernels(reservedBytes = maxBytes): Promise<Kernels> 
   };
 
   return {
-    allocate: (length) => {
-      const { offset, stale } = blocks.take(length * Float32Array.BYTES_PER_ELEMENT);
-      new Uint8Array(buffer, offset, stale).fill(0);
-      return new Float32Array(buffer, offset, length);
-    },
-    free: (array) => {
-      if (array.buffer !== buffer) throw new Error('an array is not from these kernels');
-      blocks.giveBack(array.byteOffset);
-    },
     add: (target, source) => {
       kernels.add(...pointers(target, source));
     },

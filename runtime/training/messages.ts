@@ -192,12 +192,17 @@ export const serverToCoordinator = v.variant('type', [
 
 /** Data, a worker (or server 0) to a server. */
 export const toServer = v.variant('type', [
-  /** Answered by `parameters` for each vector, once the version exists, or by `gone`. `losses` and `evaluations`: how many the worker has, where it mirrors server 0. */
+  /**
+   * Answered by `parameters` for each vector or by one `update`, once the version exists, or by `gone`. `losses` and `evaluations`: how many the
+   * worker has, where it mirrors server 0.
+   */
   v.object({
     type: v.literal('pull'),
     ...stamped,
     version: whole,
     slots: v.boolean(),
+    /** The worker has the version before with slots: an `update` does. */
+    hasBase: v.optional(v.boolean()),
     losses: v.optional(whole),
     evaluations: v.optional(whole),
   }),
@@ -220,6 +225,18 @@ export const toServer = v.variant('type', [
 export const fromServer = v.variant('type', [
   /** Payload: float32, the vector of the slice. */
   v.object({ type: v.literal('parameters'), ...stamped, version: whole, vector: whole }),
+  /**
+   * How this version is made of the one before. Payload: float32, the sum of the gradients and statistics of all leaves, cut to the slice; none where it
+   * is `own`, which is what this connection pushed as one node. May come before the server itself has made the version.
+   */
+  v.object({
+    type: v.literal('update'),
+    ...stamped,
+    version: whole,
+    own: v.boolean(),
+    learningRate: v.number(),
+    gradientScale: v.number(),
+  }),
   /**
    * Of server 0, before the `parameters` of a pull with `losses`. Payload: `losses` float64, the training losses of the steps from `lossesFrom` on, and
    * then lines of JSON in UTF-8, to be kept as they are: `evaluations` of epochs from `evaluationsFrom` on, and one of all else.

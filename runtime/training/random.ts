@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { cosineOfPi, logarithm } from './exact-math.ts';
 import { philoxModule } from './philox.gen.ts';
-import { instantiate } from './webassembly.ts';
+import { instantiate, reserve } from './webassembly.ts';
 
 /** What random numbers are for: each seed and key has a stream of its own, the same on every machine. */
 export type RandomKey = readonly (number | string)[];
 
-const { exports, buffer } = await instantiate(philoxModule, 65_536);
-const { fill } = exports as {
+const memory = reserve(65_536);
+const { fill } = (await instantiate(philoxModule, memory)) as {
   fill: (at: number, blocks: number, first: bigint, stream: bigint, key: bigint) => void;
 };
 /** Where numbers are made, so many at a time. */
-const made = new Uint32Array(buffer, 0, 8_192);
+const made = new Uint32Array(memory.buffer, 0, 8_192);
 
 /** The numbers of a stream, whole ones from 0 to below 2^32. Each part is overwritten by the next. */
 function* parts(seed: number, key: RandomKey, length: number): Generator<{ from: number; words: Uint32Array }> {

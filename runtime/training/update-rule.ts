@@ -1,5 +1,5 @@
 import { power } from './exact-math.ts';
-import type { Kernels } from './kernels.ts';
+import type { Arithmetic } from './kernels.ts';
 import type { OptimizerSpec } from '../training-contract.ts';
 
 /** Some elements of one version of the parameters. All arrays are of one length, from the memory of the rule's kernels. */
@@ -9,20 +9,22 @@ export interface StateView {
   slots: Float32Array[];
 }
 
+/** What changes from step to step. `step` is from 1; `gradientScale` multiplies the gradient. */
+export interface StepFactors {
+  step: number;
+  learningRate: number;
+  gradientScale: number;
+}
+
 /** How a gradient changes parameters: PyTorch's formulas, in float32. Elements do not depend on each other. */
 export interface UpdateRule {
   /** Float32 elements of memory for each parameter. */
   readonly slots: number;
-  /** Reads `from`, writes `to`, which may be the same. `step` is from 1; `gradientScale` multiplies the gradient. */
-  apply(
-    from: StateView,
-    gradient: Float32Array,
-    to: StateView,
-    at: { step: number; learningRate: number; gradientScale: number },
-  ): void;
+  /** Reads `from`, writes `to`, which may be the same. */
+  apply(from: StateView, gradient: Float32Array, to: StateView, at: StepFactors): void;
 }
 
-export function updateRule(kernels: Kernels, optimizer: OptimizerSpec): UpdateRule {
+export function updateRule(kernels: Arithmetic, optimizer: OptimizerSpec): UpdateRule {
   const { momentum, beta1, beta2, epsilon, weightDecay } = optimizer;
   const gradientOf = (values: Float32Array, scale: number) => ({ values, scale, decay: weightDecay });
   const alongVelocity = (nesterov: boolean): UpdateRule => ({

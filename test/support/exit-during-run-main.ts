@@ -1,16 +1,17 @@
 import { exitNow } from '../../runtime/training/process-exit.ts';
 import type { GradientTask } from '../../runtime/training/worker/engine-messages.ts';
 import { Engine } from '../../runtime/training/worker/engine.ts';
-import { handMadeGraph } from './training-graphs.ts';
+import { handMadeGraph, plainDescent } from './training-graphs.ts';
 
 /** Exits with the code of its argument while a thread of the engine is in a run of a second or more. */
 
 const rows = 40_000;
 const graph = handMadeGraph({ width: 784, hidden: 512 });
 const engine = new Engine(1, 'cpu');
-await engine.load(graph);
+await engine.load(graph, plainDescent);
+const parameters = engine.allocate(graph.layout.total);
 const task = (): GradientTask => ({
-  parameters: { values: new Float32Array(new SharedArrayBuffer(graph.layout.total * 4)), id: 1 },
+  parameters,
   step: 0,
   seed: 1,
   rowWeight: 1 / rows,

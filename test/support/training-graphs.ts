@@ -1,6 +1,19 @@
 import { layoutOf } from '../../runtime/training/layout.ts';
 import { graphNames, type TrainingGraph } from '../../runtime/training/training-graph.ts';
+import type { OptimizerSpec } from '../../runtime/training-contract.ts';
 import { initializer, onnxModel, type Graph, type Value } from './onnx-builder.ts';
+
+/** For tests that update nothing. */
+export const plainDescent: OptimizerSpec = {
+  name: 'SGD',
+  learningRate: 1,
+  weightDecay: 0,
+  momentum: 0,
+  beta1: 0,
+  beta2: 0,
+  epsilon: 0,
+  schedule: { name: 'Constant', warmupSteps: 0 },
+};
 
 type Node = Graph['nodes'][number];
 

@@ -13,6 +13,8 @@ export class PreparedDataset implements Dataset {
   readonly classes: string[] | undefined;
   readonly #prepared: Prepared;
   readonly #splits: Splits;
+  /** What rows were read into. */
+  readonly #spares: Buffer[] = [];
   /** The value of each level of a pixel. */
   readonly #levels: Float32Array;
 
@@ -44,18 +46,30 @@ export class PreparedDataset implements Dataset {
   async read(split: SplitName, epoch: number, from: number, to: number, inputName: string): Promise<Rows> {
     const { file, layout } = this.#prepared;
     const rows = Float64Array.from({ length: to - from }, (_, i) => this.#splits.rowAt(split, epoch, from + i));
-    const bytes = await file.read(rows);
-    return {
-      count: rows.length,
-      inputs: new Map([
-        [inputName, { data: this.#featuresIn(bytes, rows.length), shape: [rows.length, ...layout.shape] }],
-      ]),
-      labels: this.#labelsIn(bytes, rows.length),
-    };
+    const bytes = this.#bytesFor(rows.length);
+    try {
+      await file.read(rows, bytes);
+      return {
+        count: rows.length,
+        inputs: new Map([
+          [inputName, { data: this.#featuresIn(bytes, rows.length), shape: [rows.length, ...layout.shape] }],
+        ]),
+        labels: this.#labelsIn(bytes, rows.length),
+      };
+    } finally {
+      this.#spares.push(bytes);
+    }
   }
 
   async close(): Promise<void> {
     await this.#prepared.file.close();
+  }
+
+  /** New memory for every read would keep the garbage collector busy. */
+  #bytesFor(rows: number): Buffer {
+    const length = rows * this.#prepared.layout.length;
+    const spare = this.#spares.pop();
+    return spare && spare.length >= length ? spare : Buffer.allocUnsafeSlow(length);
   }
 
   #featuresIn(bytes: Buffer, count: number): Float32Array<ArrayBuffer> {

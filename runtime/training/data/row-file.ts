@@ -89,29 +89,26 @@ export class RowFile {
     this.#held = content;
   }
 
-  /** The rows one behind the other, in the given order. */
-  async read(rows: ArrayLike<number>): Promise<Buffer> {
+  /** The rows one behind the other, in the given order. @param into as many bytes, or more */
+  async read(rows: ArrayLike<number>, into: Buffer): Promise<void> {
     const size = this.#rowBytes;
-    const result = Buffer.allocUnsafeSlow(rows.length * size);
     if (this.#held) {
       for (let i = 0; i < rows.length; i++) {
         const at = (rows[i] ?? 0) * size;
-        this.#held.copy(result, i * size, at, at + size);
+        this.#held.copy(into, i * size, at, at + size);
       }
-      return result;
+      return;
     }
     const runs = runsOf(rows);
     const readNext = async (): Promise<void> => {
       for (let run = runs.pop(); run; run = runs.pop()) {
         const places = run.places;
-        const bytes =
-          places.length === 1 ? result.subarray((places[0] ?? 0) * size) : Buffer.alloc(places.length * size);
+        const bytes = places.length === 1 ? into.subarray((places[0] ?? 0) * size) : Buffer.alloc(places.length * size);
         await this.#fill(bytes.subarray(0, places.length * size), run.from * size);
-        if (places.length > 1) places.forEach((place, i) => bytes.copy(result, place * size, i * size, (i + 1) * size));
+        if (places.length > 1) places.forEach((place, i) => bytes.copy(into, place * size, i * size, (i + 1) * size));
       }
     };
     await Promise.all(Array.from({ length: Math.min(readsAtOnce, runs.length) }, readNext));
-    return result;
   }
 
   async #fill(buffer: Buffer, position: number): Promise<void> {

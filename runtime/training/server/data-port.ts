@@ -96,6 +96,14 @@ export class DataPort {
     this.#fill = { version, target, next: 0 };
   }
 
+  /** It is known how a version is made, for which an update does where it is waited for. */
+  making(version: Version, number: number): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(
+      ({ client, pull }) => pull.version !== number || !this.#sendUpdate(client, pull, version),
+    );
+  }
+
   /** A version is there that pulls may wait for. */
   made(version: Version): void {
     const waiting = this.#waiting;
@@ -122,23 +130,38 @@ export class DataPort {
     void client.send({ type: 'gone', generation: state?.generation ?? 0, version, newest });
   }
 
-  #send(
-    client: Client,
-    { generation, slots, losses: lossesFrom, evaluations: known = 0 }: Pull,
-    version: Version,
-  ): void {
-    const number = version.number ?? 0;
-    if (lossesFrom !== undefined && this.#options.record) {
-      const { losses, text, ...counts } = this.#options.record(number, { losses: lossesFrom, evaluations: known });
-      void client.send(
-        { type: 'coordinator', generation, version: number, lossesFrom, losses: losses.length, ...counts },
-        Buffer.concat([bytesOf(losses), text]),
-      );
-    }
+  #send(client: Client, pull: Pull, version: Version): void {
+    if (this.#sendUpdate(client, pull, version)) return;
+    this.#sendRecord(client, pull);
+    const { generation, slots, version: number } = pull;
     for (const [vector, values] of [version.weights, ...(slots ? version.slots : [])].entries()) {
       const sending = client.send({ type: 'parameters', generation, version: number, vector }, values);
       transfer(version, sending, () => client.destroy());
     }
+  }
+
+  /** False: an update would not do, or would save nothing. */
+  #sendUpdate(client: Client, pull: Pull, version: Version): boolean {
+    const { update } = version;
+    if (!pull.slots || !pull.hasBase || !update) return false;
+    const { gradient, ...factors } = update;
+    const own = gradient.by === client;
+    if (!own && version.slots.length === 0) return false;
+    this.#sendRecord(client, pull);
+    const { generation, version: number } = pull;
+    const message = { type: 'update', generation, version: number, own, ...factors } as const;
+    transfer(version, client.send(message, own ? undefined : gradient.values), () => client.destroy());
+    return true;
+  }
+
+  /** What comes before the version itself, to a mirror of server 0. */
+  #sendRecord(client: Client, { generation, version, losses: lossesFrom, evaluations = 0 }: Pull): void {
+    if (lossesFrom === undefined || !this.#options.record) return;
+    const { losses, text, ...counts } = this.#options.record(version, { losses: lossesFrom, evaluations });
+    void client.send(
+      { type: 'coordinator', generation, version, lossesFrom, losses: losses.length, ...counts },
+      Buffer.concat([bytesOf(losses), text]),
+    );
   }
 
   /** A push of another step is answered and thrown away. */
@@ -151,7 +174,7 @@ export class DataPort {
     }
     const { pool } = state;
     const values = pool.take();
-    const contribution: Contribution = { values, loss: push.loss ?? NaN };
+    const contribution: Contribution = { values, loss: push.loss ?? NaN, by: client };
     return {
       into: bytesOf(values),
       done: () => void this.#contribute(client, push, sum, pool, contribution),

@@ -7,6 +7,8 @@ import { SumTree, type TreeNode } from '../sum-tree.ts';
 export interface Contribution {
   values: Float32Array;
   loss: number;
+  /** Who pushed all of it as one node. */
+  by: object | undefined;
 }
 
 /** Buffers for contributions, as many as were ever needed at a time: of each step the same ones. */
@@ -39,6 +41,7 @@ export class GradientSum {
   readonly step: number;
   readonly #pool: ContributionPool;
   readonly #tree: SumTree<Contribution>;
+  #isTaken = false;
 
   constructor(step: number, leaves: number, kernels: Kernels, pool: ContributionPool) {
     this.step = step;
@@ -48,6 +51,7 @@ export class GradientSum {
       (target, source) => {
         kernels.add(target.values, source.values);
         target.loss += source.loss;
+        target.by = undefined;
       },
       ({ values }) => pool.giveBack(values),
     );
@@ -69,12 +73,21 @@ export class GradientSum {
     return this.#tree.root;
   }
 
+  /** The same, which belongs to the caller from now on. */
+  take(): Contribution {
+    const { whole } = this;
+    if (!whole) throw new Error(`leaves of step ${this.step} are missing`);
+    this.#isTaken = true;
+    return whole;
+  }
+
   missing(): Slice[] {
     return rangesOf(this.#tree.missing());
   }
 
-  /** Its buffers are used for the next step. */
+  /** Gives up what there is of it. */
   release(): void {
+    if (this.#isTaken) return;
     for (const { values } of this.#tree.held()) this.#pool.giveBack(values.values);
   }
 }

@@ -168,11 +168,9 @@ export class ParameterServer {
     this.#slice?.pool.free();
     const { index, servers, kernels } = this.#options;
     const slice = slicesOf(total, servers)[index] ?? { from: total, to: total };
-    this.#slice = {
-      program: { trainable, total, totalSteps },
-      versions: new Versions(kernels, slice, this.#rule.slots),
-      pool: new ContributionPool(kernels, slice.to - slice.from),
-    };
+    const pool = new ContributionPool(kernels, slice.to - slice.from);
+    const versions = new Versions(kernels, slice, this.#rule.slots, pool);
+    this.#slice = { program: { trainable, total, totalSteps }, versions, pool };
   }
 
   #pause(generation: number): void {
@@ -184,6 +182,7 @@ export class ParameterServer {
     this.#restoring.abort();
     this.#snapshots.cancel();
     this.#data.refuseAll();
+    this.#slice?.versions.disown();
     this.#say({ type: 'holdings', generation, versions: this.#slice?.versions.held() ?? [] });
   }
 
@@ -271,22 +270,22 @@ export class ParameterServer {
     if (sum !== this.#sum) return;
     const next = await versions.spare();
     if (sum !== this.#sum) return;
-    this.#rule.apply(part(versions.newest, trainable), gradient, part(next, trainable), {
-      step: step + 1,
-      learningRate: learningRateAt(job.optimizer, step + 1, program.totalSteps),
-      gradientScale,
-    });
+    const { loss } = whole;
+    const learningRate = learningRateAt(job.optimizer, step + 1, program.totalSteps);
+    next.update = { gradient: sum.take(), learningRate, gradientScale };
+    this.#options.onLoss?.(step, loss);
+    // Mirrors compute what comes now at the same time.
+    this.#data.making(next, step + 1);
+    const at = { step: step + 1, learningRate, gradientScale };
+    this.#rule.apply(part(versions.newest, trainable), gradient, part(next, trainable), at);
     next.weights.set(whole.values.subarray(trainable), trainable);
     const pause = reached('ServerApplying', step);
     if (pause) await pause;
     if (sum !== this.#sum) return;
-    const { loss } = whole;
-    sum.release();
     versions.publish(next, step + 1, true);
     this.#applying = undefined;
     this.#sum = new GradientSum(step + 1, job.gradientShards, kernels, pool);
     log.trace({ step, loss }, 'a step is done');
-    this.#options.onLoss?.(step, loss);
     this.#snapshots.made(next, versions);
     this.#say({ type: 'applied', generation: this.#generation, version: step + 1 });
     this.#data.made(next);

@@ -1,6 +1,12 @@
 import type { Kernels } from '../kernels.ts';
 import type { Slice } from '../layout.ts';
-import type { StateView } from '../update-rule.ts';
+import type { StateView, StepFactors } from '../update-rule.ts';
+import type { Contribution, ContributionPool } from './gradient-sum.ts';
+
+/** How a version was made of the one before. */
+interface Update extends Omit<StepFactors, 'step'> {
+  gradient: Contribution;
+}
 
 /** One version of a slice. */
 export interface Version extends StateView {
@@ -8,6 +14,8 @@ export interface Version extends StateView {
   number: number | undefined;
   /** The slots are those of the weights. Not so of a version that was loaded only to be evaluated. */
   complete: boolean;
+  /** Undefined where it was not made here. Its memory is in use as long as that of the version. */
+  update: Update | undefined;
   /** Parts of it that are on their way out or in, and what ends each. */
   readonly transfers: Map<Promise<unknown>, () => void>;
 }
@@ -22,15 +30,19 @@ const transferPatienceMs = 2_000;
 export class Versions {
   readonly slice: Slice;
   readonly #kernels: Kernels;
+  readonly #pool: ContributionPool;
   #newest: Version;
   #other: Version;
 
-  constructor(kernels: Kernels, slice: Slice, slots: number) {
+  /** @param pool that the gradients of updates are from */
+  constructor(kernels: Kernels, slice: Slice, slots: number, pool: ContributionPool) {
     this.#kernels = kernels;
+    this.#pool = pool;
     this.slice = slice;
     const allocate = (): Version => ({
       number: undefined,
       complete: false,
+      update: undefined,
       weights: kernels.allocate(slice.to - slice.from),
       slots: Array.from({ length: slots }, () => kernels.allocate(slice.to - slice.from)),
       transfers: new Map(),
@@ -59,6 +71,11 @@ export class Versions {
     );
   }
 
+  /** Nobody has the gradients any more that these versions were made with. */
+  disown(): void {
+    for (const { update } of [this.#newest, this.#other]) if (update) update.gradient.by = undefined;
+  }
+
   /** Goes back to a version that is held. */
   revert(number: number): boolean {
     if (this.#newest.number !== number) [this.#newest, this.#other] = [this.#other, this.#newest];
@@ -77,6 +94,8 @@ export class Versions {
     const spare = this.#other;
     spare.number = undefined;
     if (spare.transfers.size > 0) await freed(spare);
+    if (spare.update) this.#pool.giveBack(spare.update.gradient.values);
+    spare.update = undefined;
     return spare;
   }
 
@@ -90,8 +109,10 @@ export class Versions {
 
   /** Gives the memory back. */
   free(): void {
-    for (const { weights, slots } of [this.#newest, this.#other])
+    for (const { weights, slots, update } of [this.#newest, this.#other]) {
       for (const array of [weights, ...slots]) this.#kernels.free(array);
+      if (update) this.#pool.giveBack(update.gradient.values);
+    }
   }
 }
 

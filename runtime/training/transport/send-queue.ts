@@ -2,6 +2,8 @@ import type { Socket } from 'node:net';
 
 /** Bytes of one write. No more than two of these wait in the socket at a time. */
 const writeBytes = 1024 * 1024;
+/** What follows something shorter does not wait until that is written. */
+const shortBytes = 64 * 1024;
 
 interface Item {
   head: Uint8Array;
@@ -44,7 +46,10 @@ export class SendQueue {
   async #write(): Promise<void> {
     this.#writing = true;
     for (let item = this.#items.shift(); item; item = this.#items.shift()) {
-      item.settle(!this.#ended && (await this.#writeItem(item)));
+      const { head, payload, settle } = item;
+      const written = this.#ended ? Promise.resolve(false) : this.#writeItem(item);
+      if (head.byteLength + (payload?.byteLength ?? 0) < shortBytes) void written.then(settle);
+      else settle(await written);
     }
     this.#writing = false;
   }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { TrainingFailure } from '../../errors.ts';
+import type { OptimizerSpec } from '../../training-contract.ts';
 import type { Rows } from '../data/dataset.ts';
 import type { MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
@@ -8,12 +9,18 @@ import type {
   EvaluationTask,
   ExecutionProvider,
   GradientTask,
+  SharedVector,
   ThreadAnswer,
+  ThreadNotice,
   ThreadRequest,
+  UpdateTask,
 } from './engine-messages.ts';
+import { EngineMemory } from './engine-memory.ts';
+import { scratchLength } from './vector-math.ts';
 
 interface Job {
   request: ThreadRequest;
+  leaving: ArrayBuffer[];
   resolve: (answer: ThreadAnswer) => void;
   reject: (error: unknown) => void;
 }
@@ -30,9 +37,10 @@ interface Thread {
  * TrainingFailure, or with the error of a bug.
  */
 export class Engine {
+  readonly #memory = new EngineMemory();
   readonly #threads: Thread[];
   readonly #queue: Job[] = [];
-  readonly #spares: Float32Array<ArrayBuffer>[] = [];
+  readonly #spares: SharedVector[] = [];
   readonly #executionProvider: ExecutionProvider;
   #length = 0;
   #closed = false;
@@ -53,35 +61,79 @@ export class Engine {
   }
 
   /** To be called once, before any task. */
-  async load(graph: TrainingGraph): Promise<void> {
+  async load(graph: TrainingGraph, optimizer: OptimizerSpec): Promise<void> {
     this.#length = graph.layout.total;
-    const request: ThreadRequest = { type: 'load', graph, executionProvider: this.#executionProvider };
-    await Promise.all(this.#threads.map(() => this.#ask(request)));
+    const program = { graph, optimizer, executionProvider: this.#executionProvider };
+    const scratches = this.#threads.map(() => this.allocate(scratchLength).id);
+    await Promise.all(scratches.map((scratch) => this.#ask({ type: 'load', program, scratch })));
+  }
+
+  /** Zeros, in memory that all threads see. It is kept until it is given to `forget`. */
+  allocate(length: number): SharedVector {
+    const { vector, place } = this.#memory.allocate(length);
+    this.#tell({ type: 'allocated', id: vector.id, place });
+    return vector;
+  }
+
+  /** Nobody uses that vector any more. */
+  forget(vector: SharedVector): void {
+    this.#tell({ type: 'forgotten', id: vector.id });
+    this.#memory.free(vector);
   }
 
   /** The sum over the leaves of one node of the sum tree. */
   async gradient(task: GradientTask): Promise<Contribution> {
-    const into = this.#spares.pop() ?? new Float32Array(this.#length);
-    return contributionOf(await this.#ask({ type: 'gradient', task, into }));
+    const vector = this.#spares.pop() ?? this.allocate(this.#length);
+    const request = { ...task, parameters: task.parameters.id };
+    const answer = await this.#ask({ type: 'gradient', task: request, into: vector.id }, buffersOf(task.leaves));
+    if (answer.type !== 'loss') throw new Error(`the engine answered ${answer.type} to a gradient`);
+    return { loss: answer.loss, vector };
   }
 
   /** The value of a node whose children these are. Both are used up. */
   async add(left: Contribution, right: Contribution): Promise<Contribution> {
-    const answer = await this.#ask({ type: 'add', left, right });
-    if (answer.type === 'contribution' && answer.spare) this.#spares.push(answer.spare);
-    return contributionOf(answer);
+    await this.#ask({ type: 'add', target: left.vector.id, source: right.vector.id });
+    this.recycle(right);
+    return { loss: left.loss + right.loss, vector: left.vector };
+  }
+
+  /** Makes the next version of a slice, with the bits that its parameter server makes. */
+  async update(task: UpdateTask): Promise<void> {
+    const { length, trainable } = task;
+    const share = Math.ceil(length / this.threads / alignment) * alignment;
+    const begins = Array.from({ length: this.threads }, (_, index) => index * share).filter((from) => from < length);
+    const pieces = begins.map((from) => {
+      const pieceLength = Math.min(share, length - from);
+      const inPiece = Math.max(0, Math.min(pieceLength, trainable - from));
+      const stateOf = ({ weights, slots }: UpdateTask['to']) => ({
+        weights: partOf(weights, from),
+        slots: slots.map((slot) => partOf(slot, from)),
+      });
+      return {
+        from: stateOf(task.from),
+        gradient: partOf(task.gradient, from),
+        to: stateOf(task.to),
+        length: pieceLength,
+        trainable: inPiece,
+        at: task.at,
+      };
+    });
+    // All of them have ended before anybody uses that memory for something else.
+    const answers = await Promise.allSettled(pieces.map((piece) => this.#ask({ type: 'update', task: piece })));
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
   }
 
   /** What the rows add to the sums that metrics are made of. */
-  async evaluate(task: EvaluationTask): Promise<MetricSums> {
-    const answer = await this.#ask({ type: 'evaluate', task });
+  async evaluate({ parameters, rows }: EvaluationTask): Promise<MetricSums> {
+    const task = { parameters: parameters.id, rows };
+    const answer = await this.#ask({ type: 'evaluate', task }, buffersOf([{ rows }]));
     if (answer.type !== 'sums') throw new Error(`the engine answered ${answer.type} to an evaluation`);
     return answer.sums;
   }
 
   /** Takes back the memory of a contribution that is of no more use. */
-  recycle({ values }: Contribution): void {
-    this.#spares.push(values);
+  recycle({ vector }: Contribution): void {
+    this.#spares.push(vector);
   }
 
   /** Rejects all tasks that have not begun. */
@@ -101,12 +153,17 @@ export class Engine {
     );
   }
 
-  #ask(request: ThreadRequest): Promise<ThreadAnswer> {
+  /** @param leaving memory that goes to the thread instead of being copied: nobody here can read it any more */
+  #ask(request: ThreadRequest, leaving: ArrayBuffer[] = []): Promise<ThreadAnswer> {
     if (this.#closed) return Promise.reject(new Error('the engine was closed'));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ request, resolve, reject });
+      this.#queue.push({ request, leaving, resolve, reject });
       this.#assign();
     });
+  }
+
+  #tell(notice: ThreadNotice): void {
+    for (const { worker } of this.#threads) worker.postMessage(notice);
   }
 
   #assign(): void {
@@ -115,12 +172,12 @@ export class Engine {
       const job = this.#queue.shift();
       if (!job) return;
       thread.job = job;
-      thread.worker.postMessage(job.request, leaving(job.request));
+      thread.worker.postMessage(job.request, job.leaving);
     }
   }
 
   #start(): Thread {
-    const worker = new Worker(new URL('engine-thread.ts', import.meta.url));
+    const worker = new Worker(new URL('engine-thread.ts', import.meta.url), { workerData: this.#memory.kernels });
     const thread: Thread = { worker, job: undefined };
     worker.on('message', (answer: ThreadAnswer) => {
       const { job } = thread;
@@ -139,24 +196,13 @@ export class Engine {
   }
 }
 
-/** Memory that goes to the thread instead of being copied: nobody here can read it any more. */
-function leaving(request: ThreadRequest): ArrayBuffer[] {
-  switch (request.type) {
-    case 'load':
-      return [];
-    case 'gradient':
-      return [request.into.buffer, ...request.task.leaves.flatMap(({ rows }) => buffersOf(rows))];
-    case 'evaluate':
-      return buffersOf(request.task.rows);
-    case 'add':
-      return [request.left.values.buffer, request.right.values.buffer];
-  }
-}
+/** Pieces of an update begin at multiples of this many elements: no two threads write to one line of the processor's cache. */
+const alignment = 1_024;
 
-const buffersOf = ({ inputs, labels }: Rows): ArrayBuffer[] =>
-  [...inputs.values(), labels].map(({ data }) => data.buffer);
+const partOf = ({ vector, from }: UpdateTask['gradient'], offset: number) => ({
+  vector: vector.id,
+  from: from + offset,
+});
 
-function contributionOf(answer: ThreadAnswer): Contribution {
-  if (answer.type !== 'contribution') throw new Error(`the engine answered ${answer.type} to a gradient`);
-  return answer.contribution;
-}
+const buffersOf = (leaves: readonly { rows: Rows }[]): ArrayBuffer[] =>
+  leaves.flatMap(({ rows: { inputs, labels } }) => [...inputs.values(), labels].map(({ data }) => data.buffer));

@@ -1,15 +1,23 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Rows } from '../data/dataset.ts';
-import { createKernels, type Kernels } from '../kernels.ts';
+import type { Kernels } from '../kernels.ts';
 import type { Layout } from '../layout.ts';
 import { measure, noSums, type MetricSums } from '../metrics.ts';
 import { uniform } from '../random.ts';
 import { graphNames, type RandomInput, type TrainingGraph } from '../training-graph.ts';
-import type { Contribution, EvaluationTask, GradientTask, Leaf, SharedParameters } from './engine-messages.ts';
+import type { EvaluationTask, GradientTask, Leaf } from './engine-messages.ts';
 import { loadFailure, runFailure } from './run-failures.ts';
+import type { SharedVectors } from './shared-vectors.ts';
+
+/** Kernels of this thread alone, and the vectors that it shares with the others. */
+interface RunnerOptions {
+  executionProvider: 'cpu' | 'cuda';
+  kernels: Kernels;
+  vectors: SharedVectors;
+}
 
 /** Memory for one contribution, and the tensors over it that ONNX Runtime writes to. */
-interface Scratch {
+interface Target {
   values: Float32Array;
   fetches: Record<string, Tensor | null>;
 }
@@ -24,73 +32,66 @@ const sessionOptions = (executionProvider: 'cpu' | 'cuda'): InferenceSession.Ses
   logSeverityLevel: 3,
 });
 
-/** The two graphs of a job in ONNX Runtime, with a copy of the parameters. Every run blocks this thread. */
+/** The two graphs of a job in ONNX Runtime, over vectors that all threads share. Every run blocks this thread. */
 export class GraphRunner {
   readonly #graph: TrainingGraph;
   readonly #kernels: Kernels;
+  readonly #vectors: SharedVectors;
   readonly #training: InferenceSession;
   readonly #evaluation: InferenceSession;
-  readonly #parameters: Float32Array;
-  readonly #parameterFeeds: Record<string, Tensor>;
-  readonly #scratch: Scratch[] = [];
-  #held: number | undefined;
+  readonly #scratch: Target[] = [];
+  /** Of vectors that were used as parameters, and as memory for contributions. */
+  readonly #feeds = new WeakMap<Float32Array, Record<string, Tensor>>();
+  readonly #targets = new WeakMap<Float32Array, Target>();
 
   private constructor(
     graph: TrainingGraph,
-    kernels: Kernels,
+    { kernels, vectors }: RunnerOptions,
     training: InferenceSession,
     evaluation: InferenceSession,
   ) {
     this.#graph = graph;
     this.#kernels = kernels;
+    this.#vectors = vectors;
     this.#training = training;
     this.#evaluation = evaluation;
-    this.#parameters = new Float32Array(graph.layout.total);
-    this.#parameterFeeds = tensorsOver(graph.layout, this.#parameters, (name) => name);
   }
 
   /** @throws TrainingFailure */
-  static async load(graph: TrainingGraph, executionProvider: 'cpu' | 'cuda'): Promise<GraphRunner> {
-    const kernels = await createKernels();
+  static async load(graph: TrainingGraph, runnerOptions: RunnerOptions): Promise<GraphRunner> {
+    const { executionProvider } = runnerOptions;
     try {
       const options = sessionOptions(executionProvider);
       const training = await InferenceSession.create(graph.training, options);
-      return new GraphRunner(graph, kernels, training, await InferenceSession.create(graph.evaluation, options));
+      const evaluation = await InferenceSession.create(graph.evaluation, options);
+      return new GraphRunner(graph, runnerOptions, training, evaluation);
     } catch (error) {
       throw loadFailure(error, executionProvider);
     }
   }
 
   /**
-   * The contributions of the leaves, summed as the sum tree has it.
+   * The contributions of the leaves, summed as the sum tree has it. Gives the loss.
    *
-   * @param into receives the values
+   * @param into the number of the vector that receives the values
    * @throws TrainingFailure
    */
-  async gradient(task: GradientTask, into: Float32Array<ArrayBuffer>): Promise<Contribution> {
-    this.#take(task.parameters);
-    const loss = await this.#sum(task, task.leaves, 0);
-    into.set(this.#scratchAt(0).values);
-    return { loss, values: into };
-  }
-
-  /** Puts left + right into the values of `left`. */
-  add(left: Contribution, right: Contribution): Contribution {
-    const [target, source] = [this.#scratchAt(0).values, this.#scratchAt(1).values];
-    target.set(left.values);
-    source.set(right.values);
-    this.#kernels.add(target, source);
-    left.values.set(target);
-    return { loss: left.loss + right.loss, values: left.values };
+  async gradient(task: GradientTask<number>, into: number): Promise<number> {
+    const { leaves } = task;
+    const [first] = leaves;
+    const target = this.#targetOver(into);
+    if (first !== undefined && leaves.length === 1) return this.#run(task, first, target);
+    const loss = await this.#sum(task, leaves, 0);
+    target.values.set(this.#scratchAt(0).values);
+    return loss;
   }
 
   /** @throws TrainingFailure */
-  async evaluate({ parameters, rows }: EvaluationTask): Promise<MetricSums> {
+  async evaluate({ parameters, rows }: EvaluationTask<number>): Promise<MetricSums> {
     const { label } = this.#graph;
     if (rows.count === 0) return noSums(label);
-    this.#take(parameters);
     try {
-      const feeds = { ...this.#parameterFeeds, ...rowFeeds(rows) };
+      const feeds = { ...this.#parameterFeeds(parameters), ...rowFeeds(rows) };
       const { [graphNames.losses]: losses, [graphNames.predictions]: predictions } = await this.#evaluation.run(feeds);
       return measure(label, {
         losses: losses?.data as Float32Array,
@@ -103,7 +104,7 @@ export class GraphRunner {
   }
 
   /** Leaves the values in the scratch memory of that depth; what is deeper is overwritten. Gives the loss. */
-  async #sum(task: GradientTask, leaves: readonly Leaf[], depth: number): Promise<number> {
+  async #sum(task: GradientTask<number>, leaves: readonly Leaf[], depth: number): Promise<number> {
     const [first] = leaves;
     if (first === undefined) throw new Error('a gradient of no leaves');
     const here = this.#scratchAt(depth);
@@ -115,13 +116,13 @@ export class GraphRunner {
     return left + right;
   }
 
-  async #run(task: GradientTask, { shard, rows }: Leaf, { values, fetches }: Scratch): Promise<number> {
+  async #run(task: GradientTask<number>, { shard, rows }: Leaf, { values, fetches }: Target): Promise<number> {
     if (rows.count === 0) {
       values.fill(0);
       return 0;
     }
     const feeds = {
-      ...this.#parameterFeeds,
+      ...this.#parameterFeeds(task.parameters),
       ...rowFeeds(rows),
       ...randomFeeds(this.#graph.randoms, rows.count, task, shard),
       [graphNames.rowWeight]: new Tensor('float32', Float32Array.of(task.rowWeight), []),
@@ -134,18 +135,27 @@ export class GraphRunner {
     }
   }
 
-  #take({ id, values }: SharedParameters): void {
-    if (this.#held !== id) this.#parameters.set(values);
-    this.#held = id;
+  #parameterFeeds(id: number): Record<string, Tensor> {
+    const values = this.#vectors.get(id);
+    const feeds = this.#feeds.get(values) ?? tensorsOver(this.#graph.layout, values, (name) => name);
+    this.#feeds.set(values, feeds);
+    return feeds;
   }
 
-  #scratchAt(depth: number): Scratch {
-    return (this.#scratch[depth] ??= scratchFor(this.#graph.layout, this.#kernels));
+  #targetOver(id: number): Target {
+    const values = this.#vectors.get(id);
+    const target = this.#targets.get(values) ?? targetOver(this.#graph.layout, values);
+    this.#targets.set(values, target);
+    return target;
+  }
+
+  #scratchAt(depth: number): Target {
+    const { layout } = this.#graph;
+    return (this.#scratch[depth] ??= targetOver(layout, this.#kernels.allocate(layout.total)));
   }
 }
 
-function scratchFor(layout: Layout, kernels: Kernels): Scratch {
-  const values = kernels.allocate(layout.total);
+function targetOver(layout: Layout, values: Float32Array): Target {
   return { values, fetches: { [graphNames.loss]: null, ...tensorsOver(layout, values, graphNames.contribution) } };
 }
 
@@ -173,7 +183,7 @@ function tensorOf(data: Float32Array | BigInt64Array | Int32Array, shape: number
 function randomFeeds(
   randoms: readonly RandomInput[],
   rows: number,
-  { seed, step }: GradientTask,
+  { seed, step }: GradientTask<number>,
   shard: number,
 ): Record<string, Tensor> {
   return Object.fromEntries(

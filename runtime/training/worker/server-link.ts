@@ -9,9 +9,14 @@ import type { WorkerObserver } from './worker-metrics.ts';
 /** How a pull ended: with all of it, with the word that the version is not there, or with the generation. */
 export type PullEnd = 'Here' | 'Gone' | 'Dropped';
 
+/** How a server made a version of the one before, beside the gradient. */
+export type Update = Pick<Extract<FromServer, { type: 'update' }>, 'own' | 'learningRate' | 'gradientScale'>;
+
 /** Where the parts of a pull go. Each is asked for when it arrives; undefined: it is of no use. */
 export interface PullTarget {
   vector(vector: number): Reception | undefined;
+  /** @param made to be called when what the update makes is there, or will not be */
+  update(update: Update, made: () => void): Reception | undefined;
   coordinator(counts: RecordCounts, payloadBytes: number): Reception | undefined;
   isComplete(): boolean;
 }
@@ -19,6 +24,8 @@ export interface PullTarget {
 export interface PullRequest {
   version: number;
   slots: boolean;
+  /** Whether the version before is at hand, with slots: an update does. */
+  hasBase: () => boolean;
   /** What of the coordinator's state is known, where that is wanted too. */
   known: KnownRecord | undefined;
 }
@@ -108,14 +115,8 @@ export class ServerLink {
     const { version } = request;
     const generation = this.#generation;
     const say = (connection: Connection<ToServer>): void => {
-      const { known, slots } = request;
-      void connection.send({
-        type: 'pull',
-        generation,
-        version,
-        slots,
-        ...known,
-      });
+      const { known, slots, hasBase } = request;
+      void connection.send({ type: 'pull', generation, version, slots, ...(hasBase() && { hasBase: true }), ...known });
     };
     const known = this.#pulls.get(version);
     if (known) known.say = say;
@@ -130,14 +131,22 @@ export class ServerLink {
     this.#endPull(version, 'Gone');
   }
 
-  /** Resolves with whether the server has it: false where the generation ended. The values must stay as they are until then. */
-  push(step: number, node: TreeNode, loss: number, values: Float32Array): Promise<boolean> {
+  /**
+   * Resolves with whether the server has it: false where the generation ended, and then once nothing of it is on its way any more. The values must
+   * stay as they are until then.
+   */
+  async push(step: number, node: TreeNode, loss: number, values: Float32Array): Promise<boolean> {
     const generation = this.#generation;
-    return this.#ask(pushKey(step, node), (connection) => {
+    const sends = new Set<Promise<boolean>>();
+    const isPushed = await this.#ask(pushKey(step, node), (connection) => {
       const finite = Number.isFinite(loss) ? loss : null;
       this.#options.moved('sent', values.byteLength);
-      void connection.send({ type: 'push', generation, step, node, loss: finite }, values);
+      const sending = connection.send({ type: 'push', generation, step, node, loss: finite }, values);
+      sends.add(sending);
+      void sending.then(() => sends.delete(sending));
     });
+    if (!isPushed) await Promise.all(sends);
+    return isPushed;
   }
 
   /** Like `push`, for the vectors of a version. */
@@ -184,6 +193,8 @@ export class ServerLink {
     switch (message.type) {
       case 'parameters':
         return this.#receive(message.version, (target) => target.vector(message.vector));
+      case 'update':
+        return this.#receive(message.version, (target, settle) => target.update(message, settle));
       case 'coordinator':
         return this.#receive(message.version, (target) => target.coordinator(message, payloadBytes));
       case 'gone':
@@ -198,13 +209,19 @@ export class ServerLink {
     }
   }
 
-  #receive(version: number, receptionOf: (target: PullTarget) => Reception | undefined): Reception | undefined {
+  #receive(
+    version: number,
+    receptionOf: (target: PullTarget, settle: () => void) => Reception | undefined,
+  ): Reception | undefined {
     const ask = this.#pulls.get(version);
-    const reception = ask && receptionOf(ask.target);
     if (!ask) return undefined;
+    const settle = (): void => {
+      if (ask.target.isComplete() && this.#pulls.get(version) === ask) this.#endPull(version, 'Here');
+    };
+    const reception = receptionOf(ask.target, settle);
     if (!reception) {
       // All that was missing, such as slots of a rule that has none, may have been here before.
-      if (ask.target.isComplete()) this.#endPull(version, 'Here');
+      settle();
       return undefined;
     }
     return {
@@ -213,7 +230,7 @@ export class ServerLink {
       done: () => {
         this.#options.moved('received', reception.into.byteLength);
         reception.done();
-        if (ask.target.isComplete() && this.#pulls.get(version) === ask) this.#endPull(version, 'Here');
+        settle();
       },
     };
   }

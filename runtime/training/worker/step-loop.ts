@@ -14,7 +14,7 @@ import type { WorkerObserver } from './worker-metrics.ts';
 
 export interface StepLoopOptions {
   engine: Pick<Engine, 'threads' | 'gradient' | 'add' | 'recycle'>;
-  held: Pick<HeldVersions, 'claim' | 'mirrored'>;
+  held: Pick<HeldVersions, 'claim' | 'mirrored' | 'keep'>;
   rows: Pick<RowSource, 'rowWeightOf' | 'rowsOf' | 'expect'>;
   links: readonly Pick<ServerLink, 'push'>[];
   /** Of each server. */
@@ -143,7 +143,8 @@ export class StepLoop {
     for (const { node, contribution } of computed) {
       this.#deliver(step, node, contribution).catch((error: unknown) => this.#hasEnded || failed(error));
     }
-    rows.expect(step + 1, this.#leavesOf(step + 1));
+    // Reading takes this thread a while: not before the work of this step is with the engine.
+    setImmediate(() => this.#hasEnded || rows.expect(step + 1, this.#leavesOf(step + 1)));
   }
 
   async #deliver(step: number, node: TreeNode, computed: Promise<Contribution>): Promise<void> {
@@ -156,17 +157,17 @@ export class StepLoop {
       return;
     }
     await reached('WorkerBeforePush', step);
-    const { loss, values } = contribution;
+    const { loss, vector } = contribution;
+    const { from, to } = leavesOf(node, gradientShards);
+    const needless = to - from === gradientShards ? held.keep(step, vector) : Promise.resolve();
     const acknowledged = await Promise.all(
       links.map((link, server) =>
-        link.push(step, node, loss, values.subarray(slices[server]?.from, slices[server]?.to)),
+        link.push(step, node, loss, vector.values.subarray(slices[server]?.from, slices[server]?.to)),
       ),
     );
-    // Where a push was dropped, its memory may still be on its way out.
+    void needless.then(() => engine.recycle(contribution));
     if (!acknowledged.every(Boolean)) return;
-    engine.recycle(contribution);
     await reached('WorkerAfterPush', step);
-    const { from, to } = leavesOf(node, gradientShards);
     observer.pushed(step, to - from);
   }
 

@@ -138,10 +138,10 @@ export class TrainingWorker {
   }
 
   async #load(): Promise<Program> {
-    const { prepare, engine } = this.#options;
+    const { job, prepare, engine } = this.#options;
     const program = await prepare(this.#stop.signal);
     try {
-      await engine.load(program.graph);
+      await engine.load(program.graph, job.optimizer);
       return program;
     } catch (error) {
       await program.close();
@@ -150,7 +150,7 @@ export class TrainingWorker {
   }
 
   #partsOf(program: Program): Parts {
-    const { job, servers, slots, connectData, observer, now } = this.#options;
+    const { job, servers, slots, engine, connectData, observer, now } = this.#options;
     const { layout, inputs } = program.graph;
     const [input] = inputs;
     if (!input) throw new Error('the graph takes no data');
@@ -164,8 +164,15 @@ export class TrainingWorker {
           unreachable: (error) => this.#sayWhoIsMissing(server, error),
         }),
     );
-    const held = new HeldVersions(slicesOf(layout.total, servers), slots, links);
     const plan = { ...job, rows: program.dataset.split.train };
+    const held = new HeldVersions({
+      slices: slicesOf(layout.total, servers),
+      trainable: layout.trainable,
+      slots,
+      links,
+      engine,
+      failed: (error) => this.#fail(error),
+    });
     return { program, links, held, rows: new RowSource(program.dataset, plan, input.name), inputName: input.name };
   }
 

@@ -165,9 +165,10 @@ export const push = (
   loss,
 });
 
-export const pull = (version: number, { generation = 1, slots = false } = {}): ToServer => ({
+export const pull = (version: number, { generation = 1, slots = false, hasBase = false } = {}): ToServer => ({
   type: 'pull',
   generation,
   version,
   slots,
+  ...(hasBase && { hasBase }),
 });

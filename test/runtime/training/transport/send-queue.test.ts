@@ -44,10 +44,22 @@ describe('a queue of frames', () => {
     expect(queue.idle).toBe(true);
   });
 
+  it('hands short frames on at once, in order, up to a long one that the socket is to take first', async () => {
+    const socket = new SlowSocket();
+    const queue = new SendQueue(socket as unknown as Socket);
+    const sent = [1, 2, mebibyte, 3].map((length) => queue.add(new Uint8Array(length)));
+    expect(socket.written.filter((bytes) => bytes > 0)).toEqual([1, 2, mebibyte]);
+    for (const done of socket.pending.splice(0)) done();
+    await turn();
+    expect(socket.written.filter((bytes) => bytes > 0)).toEqual([1, 2, mebibyte, 3]);
+    socket.pending.shift()?.();
+    expect(await Promise.all(sent)).toEqual([true, true, true, true]);
+  });
+
   it('says of each frame whether the system got it', async () => {
     const socket = new SlowSocket();
     const queue = new SendQueue(socket as unknown as Socket);
-    const sent = [1, 2, 3].map((length) => queue.add(new Uint8Array(length)));
+    const sent = [1, mebibyte, 3].map((length) => queue.add(new Uint8Array(length)));
     socket.pending.shift()?.();
     await turn();
     queue.end();

@@ -1,6 +1,18 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { createKernels } from '../../../../runtime/training/kernels.ts';
+import { updateRule } from '../../../../runtime/training/update-rule.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { all, begin, floats, parametersAt, slices, startScriptedJob, type ScriptedJob } from './scripted-job.ts';
+import {
+  all,
+  begin,
+  floats,
+  graph,
+  optimizer,
+  parametersAt,
+  slices,
+  startScriptedJob,
+  type ScriptedJob,
+} from './scripted-job.ts';
 
 const jobs: ScriptedJob[] = [];
 afterEach(async () => {
@@ -56,6 +68,119 @@ describe('a mirror', () => {
     ]);
     const payloads = fills.map((fill) => floats(job.servers[1]?.payloadOf(fill) ?? new Uint8Array()));
     expect(payloads).toEqual([parametersAt(0).slice(from, to), parametersAt(1000).slice(from, to)]);
+  });
+
+  describe('that has a version', () => {
+    const { from, to } = slices[1] ?? { from: 0, to: 0 };
+    const factors = { learningRate: 0.25, gradientScale: 0.5 };
+    const answer = (version: number, generation = 1) =>
+      ({ type: 'update', generation, version, own: false, ...factors }) as const;
+
+    /** What server 1 makes of its slice of version 0, as `give` has it: its weights and its slot. */
+    async function madeOf(gradient: Float32Array): Promise<Float32Array[]> {
+      const kernels = await createKernels(2 ** 20);
+      const [weights, slot, values] = [parametersAt(0), parametersAt(1000), gradient].map((all) => {
+        const array = kernels.allocate(to - from);
+        array.set(all.length > to - from ? all.subarray(from, to) : all);
+        return array;
+      });
+      if (!weights || !slot || !values) throw new Error('three arrays were made');
+      const trainable = graph.layout.trainable - from;
+      const state = { weights: weights.subarray(0, trainable), slots: [slot.subarray(0, trainable)] };
+      updateRule(kernels, optimizer).apply(state, values.subarray(0, trainable), state, { ...factors, step: 1 });
+      weights.set(values.subarray(trainable), trainable);
+      return [weights, slot].map((array) => Float32Array.from(array));
+    }
+
+    /** A mirror of server 1 that has version 0 whole and pushed the gradient of step 0. */
+    async function atVersion0(): Promise<{ job: ScriptedJob; pushed: Float32Array }> {
+      const job = start();
+      await begin(job, [{ from: 0, until: 9, leaves: [all] }], { mirrors: [1] });
+      await job.give(0, 0);
+      await job.give(1, 0, { slots: 1 });
+      const [push] = (await job.servers[1]?.until('push', 1)) ?? [];
+      if (!push) throw new Error('nothing was pushed');
+      return { job, pushed: floats(job.servers[1]?.payloadOf(push) ?? new Uint8Array()) };
+    }
+
+    /** What it fills server 1 with when a generation begins: its vectors of that version. */
+    async function filled(job: ScriptedJob, version: number, generation: number): Promise<Float32Array[]> {
+      job.coordinator.say({ type: 'pause', generation });
+      const answers = await job.coordinator.until('holdings', generation);
+      expect(answers.at(-1)?.states).toContainEqual({ server: 1, version });
+      job.coordinator.say({ type: 'servers', generation, incarnations: [1, generation] });
+      const before = job.servers[1]?.of('fill').length ?? 0;
+      job.coordinator.say({ type: 'fill', generation, server: 1, version });
+      const fills = (await job.servers[1]?.until('fill', before + 2)) ?? [];
+      return fills.slice(-2).map((fill) => floats(job.servers[1]?.payloadOf(fill) ?? new Uint8Array()));
+    }
+
+    test('asks for no more than how the next one is made', async () => {
+      const { job } = await atVersion0();
+      const pulls = (await job.servers[1]?.until('pull', 2)) ?? [];
+      expect(pulls.map(({ version, slots, hasBase }) => [version, slots, hasBase])).toEqual([
+        [0, true, undefined],
+        [1, true, true],
+      ]);
+      expect((await job.servers[0]?.until('pull', 2))?.every(({ hasBase }) => hasBase === undefined)).toBe(true);
+    });
+
+    test.each([
+      ['of the gradient that the server sends', false],
+      ['of its own gradient', true],
+    ])('makes the next one as the server does, %s', async (_, own) => {
+      const { job, pushed } = await atVersion0();
+      const gradient = own ? pushed : pushed.map((value) => value + 1);
+      await job.give(0, 1);
+      await job.servers[1]?.until('pull', 2);
+      job.servers[1]?.say({ ...answer(1), own }, own ? undefined : gradient);
+      await job.servers[1]?.until('push', 2);
+      expect(await filled(job, 1, 2)).toEqual(await madeOf(gradient));
+    });
+
+    test('has what it had where a generation ends while it makes the next one', async () => {
+      const { job, pushed } = await atVersion0();
+      const update = job.engine.update.bind(job.engine);
+      const late = Promise.withResolvers<undefined>();
+      const isBegun = Promise.withResolvers<undefined>();
+      jest.spyOn(job.engine, 'update').mockImplementationOnce(async (task) => {
+        isBegun.resolve(undefined);
+        await late.promise;
+        await update(task);
+      });
+      await job.give(0, 1);
+      await job.servers[1]?.until('pull', 2);
+      job.servers[1]?.say(answer(1), pushed);
+      await isBegun.promise;
+      const kept = await filled(job, 0, 2);
+      expect(kept).toEqual([parametersAt(0).slice(from, to), parametersAt(1000).slice(from, to)]);
+      await begin(job, [{ from: 0, until: 9, leaves: [all] }], { generation: 3, mirrors: [1] });
+      await job.give(0, 0, { generation: 3 });
+      await job.give(1, 0, { generation: 3, slots: 1 });
+      late.resolve(undefined);
+      await job.servers[1]?.until('push', 2);
+      await job.give(0, 1, { generation: 3 });
+      job.servers[1]?.say(answer(1, 3), pushed);
+      await job.servers[1]?.until('push', 3);
+      expect(await filled(job, 1, 4)).toEqual(await madeOf(pushed));
+    });
+
+    test('takes the next one whole where the server sends it', async () => {
+      const { job } = await atVersion0();
+      await job.give(0, 1);
+      await job.give(1, 1, { slots: 1 });
+      await job.servers[1]?.until('push', 2);
+      expect(await filled(job, 1, 2)).toEqual([1, 1001].map((draw) => parametersAt(draw).slice(from, to)));
+    });
+
+    test('ends the connection to a server that says how to make what it did not ask for', async () => {
+      const job = start();
+      await begin(job, [{ from: 0, until: 9, leaves: [all] }]);
+      await job.servers[1]?.until('pull', 1);
+      job.servers[1]?.say(answer(0), new Float32Array(to - from));
+      job.reconnect(1);
+      expect(await job.servers[1]?.until('pull', 2)).toHaveLength(2);
+    });
   });
 
   test('takes no slots of one version for those of another, however late they come', async () => {

@@ -18,9 +18,9 @@ import { connectInMemory } from '../../../../runtime/training/transport/memory-c
 import { Engine } from '../../../../runtime/training/worker/engine.ts';
 import { observeIn } from '../../../../runtime/training/worker/worker-metrics.ts';
 import { TrainingWorker, type TrainingWorkerOptions } from '../../../../runtime/training/worker/training-worker.ts';
-import type { TrainingJobFile } from '../../../../runtime/training-contract.ts';
+import type { OptimizerSpec, TrainingJobFile } from '../../../../runtime/training-contract.ts';
 import { eventually } from '../../../support/eventually.ts';
-import { handMadeGraph } from '../../../support/training-graphs.ts';
+import { handMadeGraph, plainDescent } from '../../../support/training-graphs.ts';
 
 /** Two servers with a block each, and some more. */
 export const graph = handMadeGraph({ width: 100, hidden: 60 });
@@ -90,6 +90,8 @@ type Coordinator = Peer<WorkerToCoordinator, CoordinatorToWorker>;
 type Server = Peer<ToServer, FromServer>;
 
 export const rowsPerBatch = 12;
+/** With one slot. */
+export const optimizer: OptimizerSpec = { ...plainDescent, name: 'Momentum', learningRate: 0.5, momentum: 0.9 };
 
 /** Any rows, but always the same. */
 export function rowsAt(from: number, to: number): Rows {
@@ -148,7 +150,7 @@ export function startScriptedJob(
     close: () => Promise.resolve(),
   };
   const worker = new TrainingWorker({
-    job: { batchSize: rowsPerBatch, gradientShards, epochs: 2, seed } as TrainingJobFile,
+    job: { batchSize: rowsPerBatch, gradientShards, epochs: 2, seed, optimizer } as TrainingJobFile,
     podName: 'job-worker-0',
     servers,
     engine,

@@ -35,12 +35,12 @@ function start(...parameters: Parameters<typeof startScriptedJob>): ScriptedJob 
 
 /** What the engine makes of a version, without the worker. */
 function expected(job: ScriptedJob, step: number, node: { level: number; index: number }): Promise<Contribution> {
-  const values = new Float32Array(new SharedArrayBuffer(graph.layout.total * 4));
-  values.set(parametersAt(step));
+  const parameters = job.engine.allocate(graph.layout.total);
+  parameters.values.set(parametersAt(step));
   const perShard = rowsPerBatch / gradientShards;
   const first = (step % 3) * rowsPerBatch;
   const round = {
-    parameters: { values, id: -1 - step },
+    parameters,
     step,
     seed,
     rowWeight: 1 / rowsPerBatch,
@@ -91,10 +91,10 @@ describe('a worker', () => {
           { from: 2, to: 3 },
         ]);
         for (const push of pushes) {
-          const { loss, values } = await expected(job, step, push.node);
+          const { loss, vector } = await expected(job, step, push.node);
           const { from = 0, to = 0 } = slices[server] ?? {};
           expect(push).toMatchObject({ generation: 1, step, loss });
-          expect(floats(peer.payloadOf(push))).toEqual(values.slice(from, to));
+          expect(floats(peer.payloadOf(push))).toEqual(Float32Array.from(vector.values.subarray(from, to)));
         }
         await acknowledge(job, server, 2 * (step + 1));
       }
