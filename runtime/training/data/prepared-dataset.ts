@@ -1,6 +1,7 @@
 import type { DataInput, LabelSpec } from '../training-graph.ts';
 import type { Dataset, Rows, SplitName } from './dataset.ts';
 import type { Prepared } from './prepare.ts';
+import type { RowPlaces } from './row-file.ts';
 import type { Splits } from './splits.ts';
 
 /** Rows of a file as batches. */
@@ -46,18 +47,16 @@ export class PreparedDataset implements Dataset {
   async read(split: SplitName, epoch: number, from: number, to: number, inputName: string): Promise<Rows> {
     const { file, layout } = this.#prepared;
     const rows = Float64Array.from({ length: to - from }, (_, i) => this.#splits.rowAt(split, epoch, from + i));
-    const bytes = this.#bytesFor(rows.length);
+    let spare: Buffer | undefined;
     try {
-      await file.read(rows, bytes);
+      const places = await file.read(rows, (bytes) => (spare = this.#memoryFor(bytes)));
       return {
         count: rows.length,
-        inputs: new Map([
-          [inputName, { data: this.#featuresIn(bytes, rows.length), shape: [rows.length, ...layout.shape] }],
-        ]),
-        labels: this.#labelsIn(bytes, rows.length),
+        inputs: new Map([[inputName, { data: this.#featuresAt(places), shape: [rows.length, ...layout.shape] }]]),
+        labels: this.#labelsAt(places),
       };
     } finally {
-      this.#spares.push(bytes);
+      if (spare) this.#spares.push(spare);
     }
   }
 
@@ -66,18 +65,17 @@ export class PreparedDataset implements Dataset {
   }
 
   /** New memory for every read would keep the garbage collector busy. */
-  #bytesFor(rows: number): Buffer {
-    const length = rows * this.#prepared.layout.length;
+  #memoryFor(bytes: number): Buffer {
     const spare = this.#spares.pop();
-    return spare && spare.length >= length ? spare : Buffer.allocUnsafeSlow(length);
+    return spare && spare.length >= bytes ? spare : Buffer.allocUnsafeSlow(bytes);
   }
 
-  #featuresIn(bytes: Buffer, count: number): Float32Array<ArrayBuffer> {
+  #featuresAt({ bytes, offsets }: RowPlaces): Float32Array<ArrayBuffer> {
     const { layout } = this.#prepared;
     const width = layout.shape.reduce((product, size) => product * size, 1);
-    const result = new Float32Array(count * width);
-    for (let row = 0; row < count; row++) {
-      const at = bytes.byteOffset + row * layout.length;
+    const result = new Float32Array(offsets.length * width);
+    for (let row = 0; row < offsets.length; row++) {
+      const at = bytes.byteOffset + (offsets[row] ?? 0);
       if (layout.features === 'Numbers') result.set(new Float32Array(bytes.buffer, at, width), row * width);
       else
         new Uint8Array(bytes.buffer, at, width).forEach((level, i) => {
@@ -87,9 +85,10 @@ export class PreparedDataset implements Dataset {
     return result;
   }
 
-  #labelsIn(bytes: Buffer, count: number): Rows['labels'] {
+  #labelsAt({ bytes, offsets }: RowPlaces): Rows['labels'] {
     const { layout, classes } = this.#prepared;
-    const at = (row: number): number => bytes.byteOffset + row * layout.length + layout.labelAt;
+    const count = offsets.length;
+    const at = (row: number): number => bytes.byteOffset + (offsets[row] ?? 0) + layout.labelAt;
     if (layout.label === 'Class') {
       const data = BigInt64Array.from({ length: count }, (_, row) => {
         const [met = 0] = new Uint32Array(bytes.buffer, at(row), 1);

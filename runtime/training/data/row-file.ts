@@ -69,6 +69,12 @@ export class RowFileWriter {
   }
 }
 
+/** Where rows lie: each begins at its offset in the bytes. */
+export interface RowPlaces {
+  bytes: Buffer;
+  offsets: ArrayLike<number>;
+}
+
 /** Rows by their numbers, in any order. */
 export class RowFile {
   readonly #path: string;
@@ -89,16 +95,11 @@ export class RowFile {
     this.#held = content;
   }
 
-  /** The rows one behind the other, in the given order. @param into as many bytes, or more */
-  async read(rows: ArrayLike<number>, into: Buffer): Promise<void> {
+  /** Finds rows, in the given order. They must not be changed. @param memory for so many bytes, or more, where they are on the disk */
+  async read(rows: Float64Array, memory: (bytes: number) => Buffer): Promise<RowPlaces> {
     const size = this.#rowBytes;
-    if (this.#held) {
-      for (let i = 0; i < rows.length; i++) {
-        const at = (rows[i] ?? 0) * size;
-        this.#held.copy(into, i * size, at, at + size);
-      }
-      return;
-    }
+    if (this.#held) return { bytes: this.#held, offsets: rows.map((row) => row * size) };
+    const into = memory(rows.length * size);
     const runs = runsOf(rows);
     const readNext = async (): Promise<void> => {
       for (let run = runs.pop(); run; run = runs.pop()) {
@@ -109,6 +110,7 @@ export class RowFile {
       }
     };
     await Promise.all(Array.from({ length: Math.min(readsAtOnce, runs.length) }, readNext));
+    return { bytes: into, offsets: rows.map((_, index) => index * size) };
   }
 
   async #fill(buffer: Buffer, position: number): Promise<void> {
