@@ -8,6 +8,7 @@ import { stringify } from 'yaml';
 import type { KubeObject } from '../operator/kube/object.ts';
 import { startCluster, type Cluster } from '../test/cluster/cluster.ts';
 import { installCrds } from '../test/cluster/fixtures.ts';
+import { eventually } from '../test/support/eventually.ts';
 import type { Row } from './main.ts';
 
 const namespace = 'bench';
@@ -106,7 +107,15 @@ const kubeflow = (name: string, ...flags: string[]): Contender => ({
     const module = go(['list', '-m', '-f', '{{.Dir}}', 'github.com/kubeflow/training-operator']);
     const crd = join(module, 'manifests', 'base', 'crds', 'kubeflow.org_tfjobs.yaml');
     await cluster.kubectl(['create', '--filename', crd]);
-    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=60s', '--filename', crd]);
+    // kubectl refuses to wait where there are no conditions yet.
+    const established = ['wait', '--for=condition=Established', '--timeout=60s', '--filename', crd];
+    await eventually(
+      async () => {
+        await cluster.kubectl(established);
+      },
+      60_000,
+      200,
+    );
     start(trainingOperator(), flags, { KUBECONFIG: cluster.kubeconfig });
     return apply(cluster, tfJob);
   },
