@@ -48,16 +48,15 @@ export class PreparedDataset implements Dataset {
     const { file, layout } = this.#prepared;
     const rows = Float64Array.from({ length: to - from }, (_, i) => this.#splits.rowAt(split, epoch, from + i));
     let spare: Buffer | undefined;
-    try {
-      const places = await file.read(rows, (bytes) => (spare = this.#memoryFor(bytes)));
-      return {
-        count: rows.length,
-        inputs: new Map([[inputName, { data: this.#featuresAt(places), shape: [rows.length, ...layout.shape] }]]),
-        labels: this.#labelsAt(places),
-      };
-    } finally {
-      if (spare) this.#spares.push(spare);
-    }
+    const places = await file.read(rows, (bytes) => (spare = this.#memoryFor(bytes)));
+    const read: Rows = {
+      count: rows.length,
+      inputs: new Map([[inputName, { data: this.#featuresAt(places), shape: [rows.length, ...layout.shape] }]]),
+      labels: this.#labelsAt(places),
+    };
+    // Not where reading failed: other parts of it may still come.
+    if (spare) this.#spares.push(spare);
+    return read;
   }
 
   async close(): Promise<void> {

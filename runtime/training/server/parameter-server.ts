@@ -254,7 +254,7 @@ export class ParameterServer {
 
   #contributed(sum: GradientSum): void {
     const { whole } = sum;
-    if (!whole || sum !== this.#sum || sum === this.#applying || !this.#slice) return;
+    if (!whole || sum !== this.#sum || this.#applying || !this.#slice) return;
     this.#applying = sum;
     void this.#apply(sum, whole, this.#slice);
   }
@@ -267,28 +267,30 @@ export class ParameterServer {
     const trainable = Math.max(0, Math.min(to, program.trainable) - from);
     const gradient = whole.values.subarray(0, trainable);
     const gradientScale = job.optimizer.clipNorm === undefined ? 1 : await this.#askForScale(step, gradient);
-    if (sum !== this.#sum) return;
+    if (sum !== this.#applying) return;
     const next = await versions.spare();
-    if (sum !== this.#sum) return;
+    if (sum !== this.#applying) return;
     const { loss } = whole;
     const learningRate = learningRateAt(job.optimizer, step + 1, program.totalSteps);
     next.update = { gradient: sum.take(), learningRate, gradientScale };
     this.#options.onLoss?.(step, loss);
-    // Mirrors compute what comes now at the same time.
+    // A mirror may be through with the next step before this server is with this one.
+    const following = new GradientSum(step + 1, job.gradientShards, kernels, pool);
+    this.#sum = following;
     this.#data.making(next, step + 1);
     const at = { step: step + 1, learningRate, gradientScale };
     this.#rule.apply(part(versions.newest, trainable), gradient, part(next, trainable), at);
     next.weights.set(whole.values.subarray(trainable), trainable);
     const pause = reached('ServerApplying', step);
     if (pause) await pause;
-    if (sum !== this.#sum) return;
+    if (sum !== this.#applying) return;
     versions.publish(next, step + 1, true);
     this.#applying = undefined;
-    this.#sum = new GradientSum(step + 1, job.gradientShards, kernels, pool);
     log.trace({ step, loss }, 'a step is done');
     this.#snapshots.made(next, versions);
     this.#say({ type: 'applied', generation: this.#generation, version: step + 1 });
     this.#data.made(next);
+    this.#contributed(following);
   }
 
   /** What the gradient is to be multiplied by, which depends on all slices. Never answered where a new generation begins. */

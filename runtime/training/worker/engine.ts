@@ -85,15 +85,26 @@ export class Engine {
   async gradient(task: GradientTask): Promise<Contribution> {
     const vector = this.#spares.pop() ?? this.allocate(this.#length);
     const request = { ...task, parameters: task.parameters.id };
-    const answer = await this.#ask({ type: 'gradient', task: request, into: vector.id }, buffersOf(task.leaves));
-    if (answer.type !== 'loss') throw new Error(`the engine answered ${answer.type} to a gradient`);
-    return { loss: answer.loss, vector };
+    try {
+      const answer = await this.#ask({ type: 'gradient', task: request, into: vector.id }, buffersOf(task.leaves));
+      if (answer.type !== 'loss') throw new Error(`the engine answered ${answer.type} to a gradient`);
+      return { loss: answer.loss, vector };
+    } catch (error) {
+      this.#spares.push(vector);
+      throw error;
+    }
   }
 
   /** The value of a node whose children these are. Both are used up. */
   async add(left: Contribution, right: Contribution): Promise<Contribution> {
-    await this.#ask({ type: 'add', target: left.vector.id, source: right.vector.id });
-    this.recycle(right);
+    try {
+      await this.#ask({ type: 'add', target: left.vector.id, source: right.vector.id });
+    } catch (error) {
+      this.recycle(left);
+      throw error;
+    } finally {
+      this.recycle(right);
+    }
     return { loss: left.loss + right.loss, vector: left.vector };
   }
 

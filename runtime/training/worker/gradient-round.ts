@@ -27,14 +27,14 @@ export async function contributionOf(
   node: TreeNode,
   level: number,
   round: Round,
-  engine: Pick<Engine, 'gradient' | 'add'>,
+  engine: Pick<Engine, 'gradient' | 'add' | 'recycle'>,
 ): Promise<Contribution> {
   if (node.level > level) {
     const children = [0, 1].map((side) => ({ level: node.level - 1, index: 2 * node.index + side }));
     const [left, right] = children.map((child) =>
       isEmpty(child, round.leaves) ? undefined : contributionOf(child, level, round, engine),
     );
-    const [first, second] = await Promise.all([left, right]);
+    const [first, second] = await bothOf(left, right, engine);
     if (first === undefined) throw new RangeError(`no node ${node.level}/${node.index} in this tree`);
     return second === undefined ? first : engine.add(first, second);
   }
@@ -43,6 +43,18 @@ export async function contributionOf(
   const shards = Array.from({ length: to - from }, (_, index) => from + index);
   const leaves = await Promise.all(shards.map(async (shard) => ({ shard, rows: await rowsOf(shard) })));
   return engine.gradient({ ...common, leaves });
+}
+
+type Half = Promise<Contribution> | undefined;
+
+/** Where one half comes to nothing, the memory of the other one is given back. */
+async function bothOf(left: Half, right: Half, engine: Pick<Engine, 'recycle'>): Promise<(Contribution | undefined)[]> {
+  const settled = await Promise.allSettled([left, right]);
+  const failed = settled.find(({ status }) => status === 'rejected');
+  if (failed?.status !== 'rejected')
+    return settled.map((half) => (half.status === 'fulfilled' ? half.value : undefined));
+  for (const half of settled) if (half.status === 'fulfilled' && half.value) engine.recycle(half.value);
+  throw failed.reason;
 }
 
 function isEmpty(node: TreeNode, leaves: number): boolean {

@@ -195,7 +195,7 @@ export class HeldVersions {
     const { buffer, version, end, replays } = pull;
     const link = this.#options.links[server];
     if (!link) throw new RangeError(`there is no server ${server}`);
-    const slots = this.#mirrors.has(server);
+    const slots = buffer.isMirrored(server);
     const known = slots && server === coordinator ? this.#memory.known : undefined;
     // What comes late, such as slots of a version that is over, must not get into another one's memory.
     const isWanted = (): boolean => this.#pulls.includes(pull);

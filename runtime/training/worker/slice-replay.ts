@@ -68,6 +68,13 @@ export class SliceReplay {
     return {
       into: bytesOf(vector.values),
       done: () => {
+        // The memory of the version before may hold another one by now.
+        if (this.#isOver) {
+          target.lost();
+          spares.push(vector);
+          made();
+          return;
+        }
         const gradient = { vector, from: 0 };
         void this.#compute(target, gradient, factors)
           .then(() => spares.push(vector))

@@ -121,6 +121,11 @@ export class VersionBuffer {
     }
   }
 
+  /** Whether the slots of that server are to come too. */
+  isMirrored(server: number): boolean {
+    return this.#mirrored.has(server);
+  }
+
   /** Whether all of a server's slice that is to come came since `begin`. */
   isComplete(server: number): boolean {
     if (this.#version !== this.#expected) return false;

@@ -26,6 +26,24 @@ describe('a parameter server says how a version is made to a mirror that has the
     expect(mirror.heard.filter(({ type }) => type === 'parameters')).toEqual([]);
   });
 
+  it('and takes what the mirror pushes for the next step before this one is made', async () => {
+    const isApplied = Promise.withResolvers<undefined>();
+    const reached = (point: string, step: number) =>
+      point === 'ServerApplying' && step === 0 ? isApplied.promise : undefined;
+    const server = await ScriptedServer.create({ reached });
+    const { coordinator, client } = await server.begin(start);
+    client.say(pull(1, asMirror));
+    client.say(push(0, 2, 0), ones);
+    await client.next('update');
+    client.say(push(1, 2, 0), ones);
+    await client.next('pushed', 2);
+    expect(coordinator.heard.some(({ type }) => type === 'applied')).toBe(false);
+    isApplied.resolve(undefined);
+    expect(await coordinator.next('applied', 2)).toMatchObject({ version: 2 });
+    client.say(pull(2));
+    expect((await client.next('parameters')).payload).toEqual(Float32Array.of(-0.25, 0.75, 1.75, 2.75));
+  });
+
   it('without a payload where it pushed all of it as one node', async () => {
     const server = await ScriptedServer.create();
     const { client } = await server.begin(start);

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import type { Rows } from '../../../../runtime/training/data/dataset.ts';
 import { metricsOf, noSums } from '../../../../runtime/training/metrics.ts';
 import { createKernels } from '../../../../runtime/training/kernels.ts';
@@ -299,6 +299,21 @@ describe('the memory of an engine', () => {
     engine.forget(first);
     const second = engine.allocate(900);
     expect([second.values.byteOffset, second.values.every((value) => value === 0)]).toEqual([byteOffset, true]);
+  });
+
+  test('is not lost with tasks that are dropped', async () => {
+    const engine = await engineOf(1);
+    const allocate = jest.spyOn(engine, 'allocate');
+    const counts: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const node = { level: 3, index: 0 };
+      const works = [0, 1].map((level) => contributionOf(node, level, roundOf(engine), engine));
+      await new Promise((resolve) => setImmediate(resolve));
+      engine.drop();
+      for (const work of await Promise.allSettled(works)) if (work.status === 'fulfilled') engine.recycle(work.value);
+      counts.push(allocate.mock.calls.length - (round + 1) * works.length);
+    }
+    expect(counts.at(-1)).toBe(counts[0]);
   });
 });
 

@@ -183,6 +183,23 @@ describe('a mirror', () => {
     });
   });
 
+  test('goes on where a server is taken from it while slots of the version before still come', async () => {
+    const job = start();
+    const assignments = [{ from: 0, until: 9, leaves: [all] }];
+    await begin(job, assignments, { mirrors: [0, 1] });
+    for (const server of [0, 1]) await job.give(server, 0);
+    // The work of step 0 is begun, and version 1 asked for once the slots are here.
+    await eventually(() => expect(job.engine.isRunning).toBe(true), 5_000, 1);
+    job.coordinator.say({ type: 'plan', generation: 1, assignments, mirrors: [0] });
+    for (const server of [0, 1]) await job.give(server, 0, { slots: 1 });
+    await job.servers[0]?.until('push', 1);
+    const [, pull] = (await job.servers[1]?.until('pull', 2)) ?? [];
+    await job.give(0, 1, { slots: 1 });
+    await job.give(1, 1, { slots: pull?.slots ? 1 : 0 });
+    const pushes = await job.servers[0]?.until('push', 2);
+    expect(pushes?.map(({ step }) => step)).toEqual([0, 1]);
+  });
+
   test('takes no slots of one version for those of another, however late they come', async () => {
     const job = start();
     const assignments = [{ from: 0, until: 9, leaves: [all] }];
