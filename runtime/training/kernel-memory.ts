@@ -38,6 +38,17 @@ export class KernelMemory {
     return { offset: taken.from, stale };
   }
 
+  /**
+   * All zero, in a block of that buffer, whose blocks these are.
+   *
+   * @throws TrainingFailure, `OutOfMemory`
+   */
+  zeros<Buffer extends ArrayBufferLike>(buffer: Buffer, length: number): Float32Array<Buffer> {
+    const { offset, stale } = this.take(length * Float32Array.BYTES_PER_ELEMENT);
+    new Uint8Array(buffer, offset, stale).fill(0);
+    return new Float32Array(buffer, offset, length);
+  }
+
   /** @param offset of a block that was taken and not given back */
   giveBack(offset: number): void {
     const block = this.#used.get(offset);

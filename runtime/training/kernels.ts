@@ -91,11 +91,7 @@ export async function createKernels(reservedBytes = maxKernelBytes): Promise<Ker
   const blocks = new KernelMemory(buffer.byteLength);
   return {
     ...arithmeticOf((await instantiate(kernelsModule, memory)) as KernelExports, buffer),
-    allocate: (length) => {
-      const { offset, stale } = blocks.take(length * Float32Array.BYTES_PER_ELEMENT);
-      new Uint8Array(buffer, offset, stale).fill(0);
-      return new Float32Array(buffer, offset, length);
-    },
+    allocate: (length) => blocks.zeros(buffer, length),
     free: (array) => {
       if (array.buffer !== buffer) throw new Error('an array is not from these kernels');
       blocks.giveBack(array.byteOffset);

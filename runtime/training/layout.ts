@@ -56,3 +56,7 @@ export function slicesOf(total: number, servers: number): Slice[] {
     to: Math.min(total, Math.floor((blocks * (index + 1)) / servers) * blockLength),
   }));
 }
+
+/** How many elements of a slice, from its first, follow their gradient, where so many of the whole vector do. */
+export const trainableIn = ({ from, to }: Slice, trainable: number): number =>
+  Math.max(0, Math.min(to, trainable) - from);

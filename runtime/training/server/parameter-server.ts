@@ -6,7 +6,7 @@ import { persistently } from '../checkpoint-writer.ts';
 import { CheckpointDamaged, readManifest, readVector } from '../checkpoint-reader.ts';
 import { manifestName } from '../checkpoint-format.ts';
 import type { Kernels } from '../kernels.ts';
-import { blockLength, slicesOf } from '../layout.ts';
+import { blockLength, slicesOf, trainableIn } from '../layout.ts';
 import { learningRateAt } from '../learning-rate.ts';
 import { coordinatorToServer, type CoordinatorToServer, type ServerToCoordinator } from '../messages.ts';
 import { TransportError, type Connection, type Receiver } from '../transport/connection.ts';
@@ -263,8 +263,7 @@ export class ParameterServer {
   async #apply(sum: GradientSum, whole: Contribution, { program, versions, pool }: Slice): Promise<void> {
     const { job, kernels, reached, log } = this.#options;
     const { step } = sum;
-    const { from, to } = versions.slice;
-    const trainable = Math.max(0, Math.min(to, program.trainable) - from);
+    const trainable = trainableIn(versions.slice, program.trainable);
     const gradient = whole.values.subarray(0, trainable);
     const gradientScale = job.optimizer.clipNorm === undefined ? 1 : await this.#askForScale(step, gradient);
     if (sum !== this.#applying) return;

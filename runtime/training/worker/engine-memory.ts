@@ -14,24 +14,19 @@ export class EngineMemory {
   allocate(length: number): { vector: SharedVector; place: VectorPlace } {
     this.#lastId += 1;
     const id = this.#lastId;
-    const { buffer } = this.kernels;
-    const block = this.#take(length * Float32Array.BYTES_PER_ELEMENT);
-    if (!block) {
-      const values = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
-      return { vector: { id, values }, place: { values } };
-    }
-    const { offset, stale } = block;
-    new Uint8Array(buffer, offset, stale).fill(0);
-    return { vector: { id, values: new Float32Array(buffer, offset, length) }, place: { offset, length } };
+    const values = this.#inKernels(length);
+    if (values) return { vector: { id, values }, place: { offset: values.byteOffset, length } };
+    const own = new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+    return { vector: { id, values: own }, place: { values: own } };
   }
 
   free({ values }: SharedVector): void {
     if (values.buffer === this.kernels.buffer) this.#blocks.giveBack(values.byteOffset);
   }
 
-  #take(bytes: number): ReturnType<KernelMemory['take']> | undefined {
+  #inKernels(length: number): Float32Array<SharedArrayBuffer> | undefined {
     try {
-      return this.#blocks.take(bytes);
+      return this.#blocks.zeros(this.kernels.buffer, length);
     } catch (error) {
       if (error instanceof TrainingFailure) return undefined;
       throw error;

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { TrainingFailure } from '../../errors.ts';
 import type { OptimizerSpec } from '../../training-contract.ts';
 import type { Rows } from '../data/dataset.ts';
+import { trainableIn } from '../layout.ts';
 import type { MetricSums } from '../metrics.ts';
 import type { TrainingGraph } from '../training-graph.ts';
 import type {
@@ -115,7 +116,6 @@ export class Engine {
     const begins = Array.from({ length: this.threads }, (_, index) => index * share).filter((from) => from < length);
     const pieces = begins.map((from) => {
       const pieceLength = Math.min(share, length - from);
-      const inPiece = Math.max(0, Math.min(pieceLength, trainable - from));
       const stateOf = ({ weights, slots }: UpdateTask['to']) => ({
         weights: partOf(weights, from),
         slots: slots.map((slot) => partOf(slot, from)),
@@ -125,7 +125,7 @@ export class Engine {
         gradient: partOf(task.gradient, from),
         to: stateOf(task.to),
         length: pieceLength,
-        trainable: inPiece,
+        trainable: trainableIn({ from, to: from + pieceLength }, trainable),
         at: task.at,
       };
     });

@@ -1,4 +1,4 @@
-import type { Slice } from '../layout.ts';
+import { trainableIn, type Slice } from '../layout.ts';
 import { bytesOf, TransportError, type Reception } from '../transport/connection.ts';
 import type { SharedVector, UpdateTask } from './engine-messages.ts';
 import type { Engine } from './engine.ts';
@@ -90,11 +90,17 @@ export class SliceReplay {
   async #compute(target: Computation, gradient: UpdateTask['gradient'], factors: Omit<Update, 'own'>): Promise<void> {
     const { version, slice, trainable, base, engine, failed } = this.#options;
     const length = slice.to - slice.from;
-    const inSlice = Math.max(0, Math.min(slice.to, trainable) - slice.from);
     this.#isComputing = true;
     try {
       const at = { ...factors, step: version };
-      await engine.update({ from: base.state, gradient, to: target.into, length, trainable: inSlice, at });
+      await engine.update({
+        from: base.state,
+        gradient,
+        to: target.into,
+        length,
+        trainable: trainableIn(slice, trainable),
+        at,
+      });
       this.#isComputing = false;
       this.end();
       target.done();

@@ -64,8 +64,9 @@ export class VectorMath {
     const places = [...reads, ...changes].map((array, index) =>
       array.buffer === this.#scratch[0]?.buffer ? undefined : this.#scratch[index],
     );
-    for (let from = 0; from < length; from += pieceLength) {
-      const to = Math.min(length, from + pieceLength);
+    const step = places.some(Boolean) ? pieceLength : length;
+    for (let from = 0; from < length; from += step) {
+      const to = Math.min(length, from + step);
       const arrays = [...reads, ...changes].map((array, index) => {
         const piece = array.subarray(from, to);
         const copy = places[index]?.subarray(0, piece.length);
