@@ -1,6 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
-import { credentialKeys, drainDelayMs, paths, servedTasks, servingEnv } from './contract.ts';
+import {
+  credentialKeys,
+  drainDelayMs,
+  modelControls,
+  paths,
+  servedTasks,
+  servingEnv,
+  type ModelControl,
+} from './contract.ts';
 import { EnvironmentReader, type Environment } from './environment.ts';
 import { locationPrefixes, type Location, type LocationName } from './training-contract.ts';
 
@@ -16,6 +24,8 @@ export interface ServingConfig {
   queueMaxLength: number;
   timeoutMs: number;
   warmup: boolean;
+  /** `Explicit`: clients may load and unload models. */
+  modelControl: ModelControl;
   executionProvider: 'cpu' | 'cuda';
   /** Threads of a run: the CPUs that the container may use. */
   threads: number;
@@ -71,6 +81,7 @@ export function readServingConfig(environment: Environment): ServingConfig {
     queueMaxLength: read.whole(servingEnv.queueMaxLength, 1, 100_000, 256),
     timeoutMs: read.whole(servingEnv.timeoutMs, 10, 3_600_000, 30_000),
     warmup: read.boolean(servingEnv.warmup, true),
+    modelControl: read.oneOf(servingEnv.modelControl, modelControls, 'None'),
     executionProvider: read.oneOf(servingEnv.executionProvider, ['cpu', 'cuda'] as const, 'cpu'),
     threads: availableParallelism(),
     drainDelayMs: read.whole(servingEnv.drainDelayMs, 0, 3_600_000, drainDelayMs),

@@ -36,6 +36,8 @@ export const servingEnv = {
   queueMaxLength: 'MODELYARD_QUEUE_MAX_LENGTH',
   timeoutMs: 'MODELYARD_TIMEOUT_MS',
   warmup: 'MODELYARD_WARMUP',
+  /** `None` or `Explicit`: whether clients may load and unload models. */
+  modelControl: 'MODELYARD_MODEL_CONTROL',
   /** `cpu` or `cuda`: the ONNX Runtime execution provider. */
   executionProvider: 'MODELYARD_EXECUTION_PROVIDER',
   /** Optional. */
@@ -66,6 +68,11 @@ export const servingEnv = {
 export const servedTasks = ['Tensor', 'ImageClassification'] as const;
 
 export type ServedTask = (typeof servedTasks)[number];
+
+/** Whether clients may load and unload models: `Explicit` as Triton names it. */
+export const modelControls = ['None', 'Explicit'] as const;
+
+export type ModelControl = (typeof modelControls)[number];
 
 /** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
 export const servedSchemes = ['s3', 'http', 'https', 'pvc'] as const;
@@ -158,7 +165,8 @@ export interface ServingReport {
   podName: string;
   model: {
     uri: string;
-    phase: 'Resolving' | 'Downloading' | 'Loading' | 'WarmingUp' | 'Ready' | 'Failed' | 'Draining';
+    /** `Unloaded`: a client of the model repository did it, and may load it again. */
+    phase: 'Resolving' | 'Downloading' | 'Loading' | 'WarmingUp' | 'Ready' | 'Failed' | 'Draining' | 'Unloaded';
     /** Known once the content was read. */
     digest?: string;
     /** Of a download. */

@@ -6,6 +6,8 @@ export type RequestErrorCode =
   | 'InvalidArgument'
   | 'NotFound'
   | 'MethodNotAllowed'
+  /** The server is set up not to do it. */
+  | 'NotAllowed'
   | 'TooLarge'
   | 'UnsupportedMediaType'
   | 'QueueFull'
@@ -13,7 +15,8 @@ export type RequestErrorCode =
   | 'ModelCrashed'
   | 'DeadlineExceeded'
   | 'Cancelled'
-  | 'ModelFailed';
+  | 'ModelFailed'
+  | 'LoadFailed';
 
 /** An error whose message may be shown to the client: it names fields, never paths of the container. */
 export class RequestError extends Error {

@@ -1,6 +1,7 @@
 /**
  * `npm run generate`: crds/*.yaml → operator/api/*.gen.ts, docs/api.md, charts/modelyard/files/crds/;
- * runtime/proto/onnx.proto → runtime/onnx/onnx.gen.ts; runtime/training/kernels/*.ts → runtime/training/*.gen.ts.
+ * runtime/proto/onnx.proto → runtime/onnx/onnx.gen.ts; its services → runtime/serving/grpc/descriptors.gen.ts;
+ * runtime/training/kernels/*.ts → runtime/training/*.gen.ts.
  * `--check FOLDER` generates into FOLDER, compares with the tree, changes nothing and exits 1 on a difference.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { parse, stringify } from 'yaml';
 import type { Crd } from '../operator/api/schema.ts';
 import { crdProblems } from './generate/check-crd.ts';
 import { kernelsOf } from './generate/kernels.ts';
-import { messagesOf } from './generate/messages.ts';
+import { descriptorsOf, messagesOf } from './generate/messages.ts';
 import { referenceOf } from './generate/reference.ts';
 import { typesOf } from './generate/types.ts';
 
@@ -63,6 +64,10 @@ async function outputs(root: string, all: readonly Source[]): Promise<Map<string
   files.set('operator/api/crds.gen.ts', definitionsModule(crds));
   files.set('docs/api.md', referenceOf(crds));
   files.set('runtime/onnx/onnx.gen.ts', messagesOf(root, 'runtime/proto', 'onnx.proto'));
+  files.set(
+    'runtime/serving/grpc/descriptors.gen.ts',
+    descriptorsOf(root, 'runtime/proto', ['open_inference.proto', 'health.proto', 'reflection.proto']),
+  );
   for (const name of ['kernels', 'philox'])
     files.set(
       `runtime/training/${name}.gen.ts`,

@@ -377,6 +377,15 @@ export const crds: readonly Crd[] = [
              "type": "boolean",
              "description": "Run the model once on zeros before the pod is ready.",
              "default": true
+            },
+            "modelControl": {
+             "type": "string",
+             "description": "Whether clients may load and unload the model by the Open Inference Protocol's repository calls. Explicit lets everybody who reaches the Service do so, pod by pod.",
+             "default": "None",
+             "enum": [
+              "None",
+              "Explicit"
+             ]
             }
            }
           },

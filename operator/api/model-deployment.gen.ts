@@ -152,6 +152,10 @@ export interface ModelDeploymentSpec {
      * Run the model once on zeros before the pod is ready.
      */
     warmup: boolean;
+    /**
+     * Whether clients may load and unload the model by the Open Inference Protocol's repository calls. Explicit lets everybody who reaches the Service do so, pod by pod.
+     */
+    modelControl: 'None' | 'Explicit';
   };
   /**
    * Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.

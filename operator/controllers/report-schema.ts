@@ -48,7 +48,7 @@ const serving = {
       additionalProperties: false,
       properties: {
         uri: text(1_024),
-        phase: { enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining'] },
+        phase: { enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining', 'Unloaded'] },
         digest,
         bytesDone: whole,
         bytesTotal: whole,

@@ -24,8 +24,11 @@ export function mergeRequests(requests: readonly RunRequest[]): { merged: RunReq
     return { ...input, shape: [rows, ...input.shape.slice(1)], data: concatenate(parts.map(({ data }) => data)) };
   });
   const merged: RunRequest = { inputs, ...(first.outputs && { outputs: first.outputs }) };
-  return { merged, rows: requests.map((request) => request.inputs[0]?.shape[0] ?? 0) };
+  return { merged, rows: requests.map(rowsOf) };
 }
+
+/** Of a request to a model that batches. */
+export const rowsOf = ({ inputs }: RunRequest): number => inputs[0]?.shape[0] ?? 0;
 
 /** The outputs of each request; undefined where an output does not have one row for each row that went in. */
 export function splitOutputs(outputs: readonly Tensor[], rows: readonly number[]): Tensor[][] | undefined {

@@ -75,7 +75,7 @@ const puts: Readonly<Record<Exclude<DataType, 'BYTES'>, Put>> = {
   FP64: float(Number.MAX_VALUE, (view, offset, value) => view.setFloat64(offset, value, true)),
 };
 
-/** Flat, or nested as the shape says. `count` is the product of `shape`. Throws RequestError that names the element. */
+/** Flat, or nested as the shape says; bytes that are no text are Uint8Arrays. `count` is the product of `shape`. Throws RequestError that names the element. */
 export function encodeElements(
   values: unknown,
   dataType: DataType,
@@ -124,6 +124,10 @@ function visit(
 }
 
 function putString(strings: Uint8Array[], value: unknown): string | undefined {
+  if (value instanceof Uint8Array) {
+    strings.push(value);
+    return undefined;
+  }
   if (typeof value !== 'string' || !value.isWellFormed()) return 'must be a string of valid Unicode';
   strings.push(Buffer.from(value));
   return undefined;
@@ -160,11 +164,17 @@ const gets: Readonly<Record<Exclude<DataType, 'BYTES'>, Get>> = {
 
 /** The tensor as JSON, nested as its shape. */
 export function nestedJson(tensor: Tensor): string {
+  return tensor.shape.length === 0 ? (jsonElements(tensor)[0] ?? 'null') : `[${nestedRows(tensor).join()}]`;
+}
+
+/** Each row along the first dimension as JSON, nested as the other dimensions. */
+export function nestedRows(tensor: Tensor): string[] {
   const elements = jsonElements(tensor);
   let index = 0;
   const write = ([length, ...rest]: readonly number[]): string => {
     if (length === undefined) return elements[index++] ?? 'null';
     return `[${Array.from({ length }, () => write(rest)).join()}]`;
   };
-  return write(tensor.shape);
+  const [rows = 0, ...row] = tensor.shape;
+  return Array.from({ length: rows }, () => write(row));
 }

@@ -20,8 +20,8 @@ export const limits = {
   imageTensorBytes: 256 * 1024 * 1024,
   /** Of all requests that wait for the model. */
   queueBytes: 256 * 1024 * 1024,
-  /** Of one gRPC answer; REST answers have none. */
-  grpcAnswerBytes: 256 * 1024 * 1024,
+  /** Of one stream, at a time. */
+  streamedRequests: 64,
   /** After this, varied by a tenth, a gRPC client is asked to connect again. */
   grpcConnectionAgeMs: 60_000,
   /** How long a model may take to load. */

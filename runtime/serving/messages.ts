@@ -27,12 +27,25 @@ export interface RunRequest {
 
 export type RunResult = { ok: true; outputs: Tensor[] } | { ok: false; reason: 'Refused' | 'Failed'; message: string };
 
+/** One run of the model, in milliseconds. */
+export interface Execution {
+  /** Those that ran together. */
+  requests: number;
+  /** Of all of them, along the first dimension; 1 for each request of a model that does not batch. */
+  rows: number;
+  /** To make the model's inputs of the requests. */
+  inputMs: number;
+  inferMs: number;
+  /** To make answers of the model's outputs. */
+  outputMs: number;
+}
+
 /** `batchable`: a merged run was seen to give each request what it gets alone. */
 export type ChildMessage =
   | { type: 'phase'; phase: 'Loading' | 'WarmingUp' }
   | { type: 'loaded'; signature: Signature; batchable: boolean }
   | { type: 'fault'; fault: Fault }
-  | { type: 'result'; id: number; results: RunResult[]; runMs: number };
+  | { type: 'result'; id: number; results: RunResult[]; executions: Execution[]; runMs: number };
 
 export type FrontMessage = LoadMessage | { type: 'run'; id: number; requests: RunRequest[] };
 
@@ -59,13 +72,14 @@ export function runFrame(id: number, requests: readonly RunRequest[]): { header:
 export function resultFrame(
   id: number,
   results: readonly RunResult[],
+  executions: readonly Execution[],
   runMs: number,
 ): { header: object; buffers: Uint8Array[] } {
   const wire: WireResult[] = results.map((result) =>
     result.ok ? { ok: true, outputs: result.outputs.map(describe) } : result,
   );
   return {
-    header: { type: 'result', id, results: wire, runMs },
+    header: { type: 'result', id, results: wire, executions, runMs },
     buffers: results.flatMap((result) => (result.ok ? result.outputs.map(({ data }) => data) : [])),
   };
 }
@@ -117,7 +131,8 @@ export function parseChildMessage({ header, buffers }: Frame): ChildMessage {
         if (result.ok === true) return { ok: true, outputs: tensors(result.outputs, rest) };
         return { ok: false, reason: oneOf(result.reason, ['Refused', 'Failed']), message: text(result.message) };
       });
-      return { type: 'result', id: whole(header.id), results, runMs: number(header.runMs) };
+      const executions = list(header.executions).map(execution);
+      return { type: 'result', id: whole(header.id), results, executions, runMs: number(header.runMs) };
     }
     default:
       throw new ProtocolError('the model process sent an unknown message');
@@ -130,6 +145,17 @@ const childFaults: readonly FaultReason[] = [
   'AcceleratorUnavailable',
   'OutOfMemory',
 ];
+
+function execution(value: unknown): Execution {
+  const { requests, rows, inputMs, inferMs, outputMs } = record(value);
+  return {
+    requests: whole(requests),
+    rows: whole(rows),
+    inputMs: number(inputMs),
+    inferMs: number(inferMs),
+    outputMs: number(outputMs),
+  };
+}
 
 function record(value: unknown): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))

@@ -9,6 +9,7 @@ import {
   parseChildMessage,
   runFrame,
   type ChildMessage,
+  type Execution,
   type LoadMessage,
   type RunRequest,
   type RunResult,
@@ -34,6 +35,7 @@ export interface Loaded {
 
 export interface RunOutcome {
   results: RunResult[];
+  executions: Execution[];
   runMs: number;
 }
 
@@ -147,7 +149,7 @@ export class ModelChild {
         if (running?.id !== message.id || running.count !== message.results.length)
           throw new Error('an answer to no question');
         this.#running = undefined;
-        running.resolve({ results: message.results, runMs: message.runMs });
+        running.resolve({ results: message.results, executions: message.executions, runMs: message.runMs });
       }
     }
   }

@@ -3,9 +3,16 @@ import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { ModelFault, RequestError } from '../errors.ts';
 import { runtimeErrorText } from '../onnx/runtime-error-text.ts';
-import { batchKey, mergeRequests, splitOutputs } from './batch.ts';
+import { batchKey, mergeRequests, rowsOf, splitOutputs } from './batch.ts';
 import { readFrames, writeFrame } from './frames.ts';
-import { parseFrontMessage, resultFrame, type LoadMessage, type RunRequest, type RunResult } from './messages.ts';
+import {
+  parseFrontMessage,
+  resultFrame,
+  type Execution,
+  type LoadMessage,
+  type RunRequest,
+  type RunResult,
+} from './messages.ts';
 import { OnnxSession, zeros } from './onnx-session.ts';
 import { findTask } from './tasks/index.ts';
 import type { PreparedTask } from './tasks/task.ts';
@@ -84,17 +91,23 @@ async function warmUp(session: OnnxSession): Promise<void> {
 async function answer(id: number, requests: RunRequest[]): Promise<void> {
   const begin = performance.now();
   const prepared = await Promise.all(requests.map(before));
+  const beforeMs = performance.now() - begin;
   const results = new Array<RunResult>(requests.length);
+  const executions: Execution[] = [];
   for (const group of grouped(prepared)) {
-    const outputs = await runTogether(group.map(({ request }) => request));
+    const { outputs, runs } = await runTogether(group.map(({ request }) => request));
+    const ranAt = performance.now();
     group.forEach(({ index }, position) => {
       results[index] = after(outputs[position], requests[index]);
     });
+    const afterMs = (performance.now() - ranAt) / Math.max(1, runs.length);
+    for (const run of runs)
+      executions.push({ ...run, inputMs: beforeMs + run.inputMs, outputMs: run.outputMs + afterMs });
   }
   prepared.forEach((item, index) => {
     if ('failure' in item) results[index] = item.failure;
   });
-  const { header, buffers } = resultFrame(id, results, performance.now() - begin);
+  const { header, buffers } = resultFrame(id, results, executions, performance.now() - begin);
   writeFrame(socket, header, buffers);
 }
 
@@ -144,17 +157,42 @@ function grouped(items: readonly Item[]): { index: number; request: RunRequest }
   return [...groups.values()];
 }
 
+interface Ran {
+  outputs: RunResult[];
+  /** The runs that gave them; one that failed is none. */
+  runs: Execution[];
+}
+
 /** One run for all; where it fails or its outputs do not fall apart into rows, one run for each. */
-async function runTogether(requests: RunRequest[]): Promise<RunResult[]> {
+async function runTogether(requests: RunRequest[]): Promise<Ran> {
   if (requests.length > 1) {
+    const begin = performance.now();
     const { merged, rows } = mergeRequests(requests);
+    const mergedAt = performance.now();
     const together = await runAlone(merged);
+    const ranAt = performance.now();
     const parts = together.ok ? splitOutputs(together.outputs, rows) : undefined;
-    if (parts) return parts.map((outputs) => ({ ok: true, outputs }));
+    if (parts) {
+      const run = {
+        requests: requests.length,
+        rows: rows.reduce((sum, count) => sum + count, 0),
+        inputMs: mergedAt - begin,
+        inferMs: ranAt - mergedAt,
+        outputMs: performance.now() - ranAt,
+      };
+      return { outputs: parts.map((outputs) => ({ ok: true, outputs })), runs: [run] };
+    }
   }
-  const results: RunResult[] = [];
-  for (const request of requests) results.push(await runAlone(request));
-  return results;
+  const ran: Ran = { outputs: [], runs: [] };
+  for (const request of requests) {
+    const begin = performance.now();
+    const result = await runAlone(request);
+    ran.outputs.push(result);
+    if (!result.ok) continue;
+    const rows = theLoaded().batchable ? rowsOf(request) : 1;
+    ran.runs.push({ requests: 1, rows, inputMs: 0, inferMs: performance.now() - begin, outputMs: 0 });
+  }
+  return ran;
 }
 
 async function runAlone(request: RunRequest): Promise<RunResult> {

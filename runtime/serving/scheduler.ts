@@ -16,7 +16,7 @@ export interface SchedulerOptions {
   timeoutMs: number;
   now: () => number;
   runner: Runner;
-  observe: { queued(length: number): void; ran(size: number, waitedMs: readonly number[], runMs: number): void };
+  observe: { queued(length: number): void; ran(waitedMs: readonly number[], outcome: RunOutcome): void };
 }
 
 /** What runs batches: the model process. */
@@ -52,12 +52,14 @@ export class Scheduler {
   #waitingBytes = 0;
   #busy = false;
   #batchable = false;
+  #paused = false;
   #running = 0;
   /** Of recent runs, for predictions of waiting time. */
   #meanRunMs = 0;
   #meanBatch = 1;
   #delay: NodeJS.Timeout | undefined;
   #idle: (() => void)[] = [];
+  #onRunEnd: (() => void)[] = [];
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -71,6 +73,18 @@ export class Scheduler {
   resume(batchable: boolean): void {
     this.#batchable = batchable;
     this.#pump();
+  }
+
+  /** No run begins before `work` is done, and `work` begins when no run goes on. */
+  async pause(work: () => Promise<void>): Promise<void> {
+    this.#paused = true;
+    try {
+      if (this.#busy) await new Promise<void>((resolve) => this.#onRunEnd.push(resolve));
+      await work();
+    } finally {
+      this.#paused = false;
+      this.#pump();
+    }
   }
 
   /** Answers everyone who waits, such as when the model cannot come back soon. */
@@ -147,7 +161,7 @@ export class Scheduler {
   #pump(): void {
     const { runner, batchMaxDelayMs, batchMaxSize, now } = this.#options;
     const oldest = this.#waiting[0];
-    if (this.#busy || !runner.isReady() || !oldest) return;
+    if (this.#busy || this.#paused || !runner.isReady() || !oldest) return;
     const remainingMs = oldest.arrivedAt + batchMaxDelayMs - now();
     if (batchMaxDelayMs > 0 && this.#batchable && remainingMs > 0 && this.#batchFor(oldest).length < batchMaxSize) {
       this.#delay ??= setTimeout(() => {
@@ -178,20 +192,20 @@ export class Scheduler {
     observe.queued(this.#waiting.length);
     const timer = setTimeout(() => runner.kill(), timeoutMs);
     try {
-      const { results, runMs } = await runner.run(batch.map(({ request }) => request));
+      const outcome = await runner.run(batch.map(({ request }) => request));
       this.#learn(batch.length, now() - begin);
       observe.ran(
-        batch.length,
         batch.map(({ arrivedAt }) => begin - arrivedAt),
-        runMs,
+        outcome,
       );
-      batch.forEach((entry, index) => entry.settle(outcome(results[index])));
+      batch.forEach((entry, index) => entry.settle(answerOf(outcome.results[index])));
     } catch (error) {
       for (const entry of batch) entry.settle(error instanceof Error ? error : new Error(String(error)));
     } finally {
       clearTimeout(timer);
       this.#busy = false;
       this.#running = 0;
+      for (const ended of this.#onRunEnd.splice(0)) ended();
       this.#announceIdle();
       this.#pump();
     }
@@ -209,7 +223,7 @@ export class Scheduler {
   }
 }
 
-function outcome(result: RunResult | undefined): Tensor[] | RequestError {
+function answerOf(result: RunResult | undefined): Tensor[] | RequestError {
   if (!result) return new RequestError('ModelFailed', 'the model process gave no result');
   if (result.ok) return result.outputs;
   return new RequestError(result.reason === 'Refused' ? 'InvalidArgument' : 'ModelFailed', result.message);

@@ -5,7 +5,9 @@ import type { ServingConfig } from '../config.ts';
 import { tensorListLimits, type Fault, type ServingReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
 import type { ResolvedModel, StoreHooks } from '../store/request.ts';
+import { rowsOf } from './batch.ts';
 import { checkInputs } from './check-inputs.ts';
+import { InferenceStatistics } from './inference-statistics.ts';
 import { limits } from './limits.ts';
 import { memoryKills } from './memory-kills.ts';
 import { ModelProcess } from './model-process.ts';
@@ -30,17 +32,27 @@ export interface ServedModelOptions {
 
 const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
-/** One model from its URI to its answers: resolves it, keeps its process alive, queues its requests, and reports. */
+/**
+ * One model from its URI to its answers: resolves it, keeps its process alive, queues its requests, and reports. It can be
+ * unloaded, which ends its process and gives all its memory back, and loaded again.
+ */
 export class ServedModel {
   readonly task: Task;
+  readonly statistics = new InferenceStatistics();
   readonly #options: ServedModelOptions;
-  readonly #stopping = new AbortController();
   readonly #scheduler: Scheduler;
+  /** Aborted when the model is to leave memory. */
+  #leaving = new AbortController();
+  #stopped = false;
   #process: ModelProcess | undefined;
   #signature: Signature | undefined;
+  #isBatchable = false;
   #state: ServingReport['model'];
   /** A fault that more time may not cure: requests are refused instead of queued. */
   #broken = true;
+  /** Loads and unloads, one after the other. */
+  #changes: Promise<void> = Promise.resolve();
+  #onSettled: (() => void)[] = [];
 
   constructor(options: ServedModelOptions) {
     const { config, metrics, now } = options;
@@ -68,10 +80,14 @@ export class ServedModel {
       runner,
       observe: {
         queued: (length) => metrics.queueLength.set(labels, length),
-        ran: (size, waitedMs, runMs) => {
-          metrics.batchSize.observe(labels, size);
+        ran: (waitedMs, { executions, runMs }) => {
+          metrics.batchSize.observe(labels, waitedMs.length);
           metrics.runTime.observe(labels, runMs / 1000);
-          for (const ms of waitedMs) metrics.queueTime.observe(labels, ms / 1000);
+          for (const ms of waitedMs) {
+            metrics.queueTime.observe(labels, ms / 1000);
+            this.statistics.queued(ms);
+          }
+          for (const execution of executions) this.statistics.executed(execution);
         },
       },
     });
@@ -91,43 +107,102 @@ export class ServedModel {
     return this.#signature;
   }
 
+  /** Whether requests run together; known from the first time the model was loaded. */
+  get isBatchable(): boolean {
+    return this.#isBatchable;
+  }
+
+  get settings(): Pick<ServingConfig, 'batchMaxSize' | 'batchMaxDelayMs' | 'executionProvider'> {
+    return this.#options.config;
+  }
+
+  /** Somebody unloaded it, and nobody loaded it since. */
+  get isUnloaded(): boolean {
+    return this.#state.phase === 'Unloaded';
+  }
+
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
   /** Undefined when the model can run. */
   whyNotReady(): string | undefined {
-    if (this.#process?.ready) return undefined;
     const { phase, fault } = this.#state;
+    if (phase === 'Unloaded') return `the model is unloaded; POST /v2/repository/models/${this.name}/load loads it`;
+    if (this.#process?.ready) return undefined;
     return fault ? `${fault.reason}: ${fault.message}` : `the model is not ready (${phase})`;
   }
 
   /** Resolves when the model process was started or a terminal fault was reported. */
   async start(): Promise<void> {
     const { log } = this.#options;
-    for (let failures = 1; !this.#stopped(); failures++) {
+    const { signal } = this.#leaving;
+    const isLeaving = (): boolean => signal.aborted;
+    for (let failures = 1; !isLeaving(); failures++) {
       try {
-        this.#keepAlive(await this.#resolve());
+        const resolved = await this.#resolve(signal);
+        if (!isLeaving()) this.#keepAlive(resolved);
         return;
       } catch (error) {
-        if (this.#stopped()) return;
+        if (isLeaving()) return;
         const known = faultOf(error);
         if (!known) log.error({ err: error }, 'a bug: an error of the model store that names no fault');
         const fault = known ?? unknownFault;
         this.#change({ phase: 'Failed', fault });
         log.error({ fault }, 'the model cannot be had');
         if (!fault.retrying) return;
-        await sleep(backoffMs(failures, resolveBackoff, this.#options.random), undefined, {
-          signal: this.#stopping.signal,
-        }).catch(() => undefined);
+        const pauseMs = backoffMs(failures, resolveBackoff, this.#options.random);
+        await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     }
   }
 
+  /**
+   * Ends the model's process once the requests that came so far are answered; later ones are refused. Resolves when its
+   * memory is free.
+   */
+  unload(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.isUnloaded) return;
+      this.#broken = true;
+      this.#change({ phase: 'Unloaded' });
+      await this.#scheduler.idle();
+      await this.#leave();
+    });
+  }
+
+  /**
+   * Loads the model, or loads it again from its URI; requests that come meanwhile wait. Resolves when it can run. Rejects with
+   * RequestError where it cannot.
+   */
+  load(): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#scheduler.pause(() => this.#leave());
+      this.#leaving = new AbortController();
+      if (this.#stopped) return;
+      const settled = new Promise<void>((resolve) => this.#onSettled.push(resolve));
+      this.#change({ phase: 'Resolving' });
+      void this.start();
+      await settled;
+      const reason = this.whyNotReady();
+      if (reason !== undefined)
+        throw new RequestError('LoadFailed', `failed to load ${JSON.stringify(this.name)}, ${reason}`);
+    });
+  }
+
   /** Checks and queues a request. Rejects with RequestError. */
   async infer(inputs: Tensor[], outputs: string[] | undefined, waiting: Waiting): Promise<Tensor[]> {
-    checkInputs(inputs, this.requireSignature().inputs);
-    return this.#scheduler.infer({ inputs, ...(outputs && { outputs }) }, waiting);
+    const { now } = this.#options;
+    const begin = now();
+    try {
+      checkInputs(inputs, this.requireSignature().inputs);
+      const answer = await this.#scheduler.infer({ inputs, ...(outputs && { outputs }) }, waiting);
+      this.statistics.succeeded(this.#isBatchable ? rowsOf({ inputs }) : 1, now(), now() - begin);
+      return answer;
+    } catch (error) {
+      this.statistics.failed(now(), now() - begin);
+      throw error;
+    }
   }
 
   /** Throws RequestError where requests cannot be taken now. */
@@ -148,23 +223,33 @@ export class ServedModel {
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#stopped = true;
     this.#scheduler.refuseAll(new RequestError('NotReady', 'the server is stopping'));
+    this.#settle();
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    this.#leaving.abort();
     await this.#process?.stop();
+    this.#process = undefined;
+    this.#options.metrics.ready.set({ model: this.name }, 0);
   }
 
-  #stopped(): boolean {
-    return this.#stopping.signal.aborted;
+  #inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.#changes.then(change);
+    this.#changes = done.catch(() => undefined);
+    return done;
   }
 
-  async #resolve(): Promise<ResolvedModel> {
+  async #resolve(signal: AbortSignal): Promise<ResolvedModel> {
     this.#change({ phase: 'Resolving', ...(this.#state.fault && { fault: this.#state.fault }) });
     return this.#options.resolve({
       onProgress: (progress) => {
         const { fault } = this.#state;
         this.#change({ ...progress, ...(progress.phase === 'Resolving' && fault && { fault }) });
       },
-      signal: this.#stopping.signal,
+      signal,
       log: this.#options.log,
     });
   }
@@ -193,6 +278,7 @@ export class ServedModel {
         phase: (phase) => this.#change({ phase, digest, ...(this.#state.fault && { fault: this.#state.fault }) }),
         ready: ({ signature, batchable }, loadMs) => {
           this.#signature = signature;
+          this.#isBatchable = batchable;
           this.#broken = false;
           this.#change({ phase: 'Ready', digest, ...reportable(signature) });
           metrics.loadTime.set(labels, loadMs / 1000);
@@ -228,6 +314,12 @@ export class ServedModel {
     if (phase === 'Draining') this.#state = { ...this.#state, ...state, uri, phase };
     else if (state.phase === 'Draining') this.#state = { ...this.#state, phase: 'Draining' };
     else this.#state = { uri, ...state };
+    if (state.phase === 'Ready' || state.phase === 'Failed') this.#settle();
+  }
+
+  /** Whoever waits for the end of a load goes on. */
+  #settle(): void {
+    for (const settled of this.#onSettled.splice(0)) settled();
   }
 }
 

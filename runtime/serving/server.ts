@@ -4,8 +4,9 @@ import type { Log } from '../../lib/log.ts';
 import { createRegistry } from '../../lib/metrics.ts';
 import type { ServingConfig } from '../config.ts';
 import { adminPaths, type ServingReport } from '../contract.ts';
-import { startGrpcServer } from './grpc.ts';
-import { createRestServer } from './rest.ts';
+import { startGrpcFront } from './grpc/front.ts';
+import { ModelRepository } from './model-repository.ts';
+import { createRestServer } from './rest/front.ts';
 import { resolverOf } from './resolver.ts';
 import { ServedModel } from './served-model.ts';
 import { limits } from './limits.ts';
@@ -44,28 +45,32 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const registry = createRegistry({ ofProcess: true });
   const metrics = createServingMetrics(registry);
   const model = new ServedModel({ config, environment, resolve: resolverOf(config), metrics, now, random, log });
+  const repository = new ModelRepository([model], config.modelControl);
   let draining = false;
-  const rest = createRestServer({ model, metrics, now, log, isDraining: () => draining });
+  const isDraining = (): boolean => draining;
+  const rest = createRestServer({ repository, metrics, now, log, isDraining });
   const report = (): ServingReport => ({ version: 1, kind: 'Serving', podName: config.podName, model: model.report });
   const admin = await startHealthServer({
     host: config.host,
     port: options.ports.admin,
     routes: {
       [adminPaths.live]: () => probe(undefined),
-      [adminPaths.ready]: () => probe(draining ? 'draining' : model.whyNotReady()),
+      [adminPaths.ready]: () => probe(draining ? 'draining' : repository.whyNotReady()),
       [adminPaths.metrics]: () => metricsAnswer(registry),
       [adminPaths.report]: () => json(report()),
     },
   });
   const address = await rest.listen({ host: config.host, port: options.ports.http });
-  const grpc = await startGrpcServer({
-    model,
+  const grpc = await startGrpcFront({
+    repository,
     metrics,
     now,
+    random,
     log,
-    isDraining: () => draining,
+    isDraining,
     host: config.host,
     port: options.ports.grpc,
+    maxRequestBytes: limits.requestBytes,
     maxConnectionAgeMs: limits.grpcConnectionAgeMs,
     graceMs: config.timeoutMs + answerGraceMs,
   });

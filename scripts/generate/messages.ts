@@ -21,3 +21,18 @@ export function messagesOf(root: string, folder: string, file: string): string {
     rmSync(out, { recursive: true });
   }
 }
+
+/** A module with the FileDescriptorSet of these files and what they import, in base64. */
+export function descriptorsOf(root: string, folder: string, files: readonly string[]): string {
+  const paths = files.flatMap((file) => ['--path', join(folder, file)]);
+  const args = ['build', folder, ...paths, '--exclude-source-info', '--as-file-descriptor-set', '--output', '-'];
+  const set = execFileSync(join(root, 'node_modules', '.bin', 'buf'), args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return [
+    `/** What ${folder} declares of services and their messages, generated from it by \`npm run generate\`; change it there. */`,
+    `export const descriptorSet =\n  '${set.toString('base64')}';`,
+    '',
+  ].join('\n');
+}

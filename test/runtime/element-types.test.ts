@@ -128,7 +128,7 @@ describe('every element type that ONNX Runtime takes', () => {
     const outputs = entries.map(
       ([type, { datatype, json }]) => `{"name":"out_${type}","shape":[1,2],"datatype":"${datatype}","data":[${json}]}`,
     );
-    expect(await response.text()).toBe(`{"model_name":"model","outputs":[${outputs.join()}]}`);
+    expect(await response.text()).toBe(`{"model_name":"model","model_version":"1","outputs":[${outputs.join()}]}`);
     expect(response.status).toBe(200);
   });
 

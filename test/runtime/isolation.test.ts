@@ -110,7 +110,7 @@ describe('the process that answers never waits for the model', () => {
     const [header, parameter, grpcParameter, grpcDeadline] = await Promise.all([
       timed(() => run(1, { headers: { 'request-timeout': '0.4' } })),
       timed(async () => {
-        const body = JSON.stringify({ inputs: [{ ...input, data: [1] }], parameters: { timeout: 400 } });
+        const body = JSON.stringify({ inputs: [{ ...input, data: [1] }], parameters: { timeout: 400_000 } });
         return { status: (await fetch(`${serving.url}/v2/models/model/infer`, { method: 'POST', body })).status };
       }),
       timed(() =>
@@ -118,7 +118,7 @@ describe('the process that answers never waits for the model', () => {
           .infer({
             model_name: 'model',
             inputs: [{ ...input, contents: { int64_contents: [1] } }],
-            parameters: { timeout: { int64_param: 400 } },
+            parameters: { timeout: { int64_param: 400_000 } },
           })
           .catch((error: unknown) => error),
       ),

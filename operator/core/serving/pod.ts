@@ -23,6 +23,7 @@ function env({ metadata, spec }: ModelDeployment, inputs: ServingInputs): Env[] 
     [servingEnv.queueMaxLength]: String(serving.queue.maxLength),
     [servingEnv.timeoutMs]: String(durationMs(serving.timeout)),
     [servingEnv.warmup]: String(serving.warmup),
+    [servingEnv.modelControl]: serving.modelControl === 'None' ? undefined : serving.modelControl,
     [servingEnv.executionProvider]: spec.accelerator === undefined ? 'cpu' : 'cuda',
     [servingEnv.s3Endpoint]: model.storage?.endpoint,
     [servingEnv.s3Region]: model.storage?.region,

@@ -113,6 +113,11 @@ const changes: Change[] = [
   { field: 'serving.timeout', spec: { serving: { timeout: '1m' } }, template: env(servingEnv.timeoutMs, '60000') },
   { field: 'serving.warmup', spec: { serving: { warmup: false } }, template: env(servingEnv.warmup, 'false') },
   {
+    field: 'serving.modelControl',
+    spec: { serving: { modelControl: 'Explicit' } },
+    template: env(servingEnv.modelControl, 'Explicit'),
+  },
+  {
     field: 'podTemplate.metadata.labels',
     spec: pods({ metadata: { labels: { team: 'a' } } }),
     template: { metadata: { labels: { team: 'a' } } },

@@ -55,7 +55,13 @@ describe('the schema is judged as an API server judges it', () => {
       spec: {
         model: { task: 'Tensor' },
         replicas: 1,
-        serving: { batching: { maxSize: 32, maxDelay: '0ms' }, queue: { maxLength: 9 }, timeout: '30s', warmup: true },
+        serving: {
+          batching: { maxSize: 32, maxDelay: '0ms' },
+          queue: { maxLength: 9 },
+          timeout: '30s',
+          warmup: true,
+          modelControl: 'None',
+        },
       },
     });
     expect(object).toEqual(copy);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { readInferRequest } from '../../../runtime/serving/grpc-wire.ts';
+import { readInferRequest } from '../../../runtime/serving/grpc/wire.ts';
 import { parseJson } from '../../../runtime/serving/json.ts';
 import { limits } from '../../../runtime/serving/limits.ts';
 

@@ -1,13 +1,12 @@
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import type { TensorSignature } from '../contract.ts';
-import { invalid } from '../errors.ts';
-import { limits } from './limits.ts';
-import type { Tensor } from './tensor.ts';
+import { invalid } from '../../errors.ts';
+import { limits } from '../limits.ts';
+import type { Tensor } from '../tensor.ts';
 
 /**
- * The messages of runtime/proto/open_inference.proto on the wire, by hand: raw tensors are views of the received
- * message, and nothing of a message becomes a key of an object. Field numbers are the proto file's; a test compares this
- * with a general protobuf library.
+ * The messages of inference in runtime/proto/open_inference.proto on the wire, by hand: raw tensors are views of the
+ * received message, and nothing of a message becomes a key of an object. Field numbers are the proto file's; a test
+ * compares this with a general protobuf library.
  */
 
 export interface GrpcInferRequest {
@@ -17,8 +16,13 @@ export interface GrpcInferRequest {
   parameters: Map<string, Parameter>;
   inputs: GrpcInput[];
   /** Empty: all. */
-  outputs: string[];
+  outputs: GrpcOutput[];
   rawInputs: Uint8Array[];
+}
+
+interface GrpcOutput {
+  name: string;
+  parameters: Map<string, Parameter>;
 }
 
 export interface GrpcInput {
@@ -28,7 +32,7 @@ export interface GrpcInput {
   contents: GrpcContents | undefined;
 }
 
-export type Parameter = boolean | bigint | string | number;
+type Parameter = boolean | bigint | string | number;
 
 const contentFields = [
   'bool_contents',
@@ -71,18 +75,6 @@ export function readInferRequest(message: Uint8Array): GrpcInferRequest {
     return true;
   });
   return request;
-}
-
-/** Name and version, which is all that the requests about a model hold. */
-export function readModelReference(message: Uint8Array): { name: string; version: string } {
-  const reference = { name: '', version: '' };
-  eachField(message, { fields: limits.messageFields, elements: 0 }, (field, reader) => {
-    if (field === 1) reference.name = reader.string();
-    else if (field === 2) reference.version = reader.string();
-    else return false;
-    return true;
-  });
-  return reference;
 }
 
 /** How much more of one message is read; what goes beyond is refused at once. */
@@ -134,13 +126,15 @@ function readInput(message: Uint8Array, left: Left): GrpcInput {
   return input;
 }
 
-function readOutput(message: Uint8Array, left: Left): string {
-  let name = '';
+function readOutput(message: Uint8Array, left: Left): GrpcOutput {
+  const output: GrpcOutput = { name: '', parameters: new Map() };
   eachField(message, left, (field, reader) => {
-    if (field === 1) name = reader.string();
-    return field === 1;
+    if (field === 1) output.name = reader.string();
+    else if (field === 2) readParameter(reader.bytes(), left, output.parameters);
+    else return false;
+    return true;
   });
-  return name;
+  return output;
 }
 
 const readers: Readonly<Record<ContentField, [WireType, (reader: BinaryReader) => unknown]>> = {
@@ -236,13 +230,13 @@ function shapeField(writer: BinaryWriter, shape: readonly number[]): void {
   writer.join();
 }
 
-/** A ModelInferResponse with raw outputs; each output's data is copied once. */
-export function writeInferResponse(
+/** A ModelInferResponse with raw outputs, in parts: the outputs' data is not copied. */
+export function inferResponse(
   modelName: string,
   modelVersion: string,
   id: string,
   outputs: readonly Tensor[],
-): Buffer {
+): Uint8Array[] {
   const writer = new BinaryWriter();
   text(writer, 1, modelName);
   text(writer, 2, modelVersion);
@@ -254,55 +248,24 @@ export function writeInferResponse(
     shapeField(writer, shape);
     writer.join();
   }
-  const parts: Uint8Array[] = [writer.finish()];
-  for (const { data } of outputs) {
-    parts.push(new BinaryWriter().tag(6, WireType.LengthDelimited).uint32(data.byteLength).finish(), data);
-  }
-  return Buffer.concat(parts);
+  return [
+    writer.finish(),
+    ...outputs.flatMap(({ data }) => [
+      new BinaryWriter().tag(6, WireType.LengthDelimited).uint32(data.byteLength).finish(),
+      data,
+    ]),
+  ];
 }
 
-/** ServerLiveResponse, ServerReadyResponse and ModelReadyResponse alike. */
-export const writeFlag = (value: boolean): Buffer => Buffer.from(value ? [0x08, 1] : []);
+/** A ModelStreamInferResponse with an answer. */
+export function streamedResponse(response: readonly Uint8Array[]): Uint8Array[] {
+  const bytes = response.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return [new BinaryWriter().tag(2, WireType.LengthDelimited).uint32(bytes).finish(), ...response];
+}
 
-export function writeServerMetadata({
-  name,
-  version,
-  extensions,
-}: {
-  name: string;
-  version: string;
-  extensions: readonly string[];
-}): Buffer {
+/** A ModelStreamInferResponse that says why the request with this id has no answer. */
+export function streamedFailure(message: string, id: string): Uint8Array[] {
   const writer = new BinaryWriter();
-  text(writer, 1, name);
-  text(writer, 2, version);
-  for (const extension of extensions) text(writer, 3, extension);
-  return Buffer.from(writer.finish());
-}
-
-export interface GrpcModelMetadata {
-  name: string;
-  versions: readonly string[];
-  platform: string;
-  inputs: readonly TensorSignature[];
-  outputs: readonly TensorSignature[];
-}
-
-export function writeModelMetadata({ name, versions, platform, inputs, outputs }: GrpcModelMetadata): Buffer {
-  const writer = new BinaryWriter();
-  text(writer, 1, name);
-  for (const version of versions) text(writer, 2, version);
-  text(writer, 3, platform);
-  const tensors = (field: number, signatures: readonly TensorSignature[]): void => {
-    for (const signature of signatures) {
-      writer.tag(field, WireType.LengthDelimited).fork();
-      text(writer, 1, signature.name);
-      text(writer, 2, signature.dataType);
-      shapeField(writer, signature.shape);
-      writer.join();
-    }
-  };
-  tensors(4, inputs);
-  tensors(5, outputs);
-  return Buffer.from(writer.finish());
+  text(writer, 1, message);
+  return [writer.finish(), ...streamedResponse(inferResponse('', '', id, []))];
 }

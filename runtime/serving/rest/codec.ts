@@ -1,25 +1,28 @@
-import type { TensorSignature } from '../contract.ts';
-import { invalid } from '../errors.ts';
-import { checkDataType, checkElementCount, checkShape } from './check-inputs.ts';
-import { encodeElements, jsonElements } from './elements.ts';
-import { isRecord, parseJson } from './json.ts';
-import { joinBytes, splitBytes } from '../../lib/tensor-codec.ts';
-import type { Tensor } from './tensor.ts';
+import type { TensorSignature } from '../../contract.ts';
+import { invalid } from '../../errors.ts';
+import { elementSize, joinBytes, splitBytes } from '../../../lib/tensor-codec.ts';
+import { checkDataType, checkElementCount, checkShape } from '../check-inputs.ts';
+import { encodeElements, jsonElements } from '../elements.ts';
+import {
+  requestedOutput,
+  requestedOutputs,
+  requestedTimeoutMs,
+  type InferenceRequest,
+  type RequestedOutput,
+} from '../inference-request.ts';
+import { isRecord, parseJson } from '../json.ts';
+import { modelVersion } from '../model-repository.ts';
+import { elementCount, type Signature, type Tensor } from '../tensor.ts';
 
 /**
  * The JSON of the Open Inference Protocol with its binary tensor extension: a body is JSON, or, where the header
  * Inference-Header-Content-Length gives the JSON's length, JSON followed by the raw data of the tensors that have
  * `binary_data_size`.
  */
-export interface RestRequest {
+export interface RestRequest extends InferenceRequest {
   id: string | undefined;
-  inputs: Tensor[];
-  /** The outputs wanted; absent: all. */
-  outputs: string[] | undefined;
   /** Whether an output's data follows the answer's JSON as raw bytes. */
   isBinary: (output: string) => boolean;
-  /** The parameter `timeout`, in milliseconds. */
-  timeoutMs: number | undefined;
 }
 
 export interface RestAnswer {
@@ -31,12 +34,9 @@ export interface RestAnswer {
 type Fields = Record<string, unknown>;
 
 /** Throws RequestError that names the field. */
-export function parseRestRequest(
-  body: Buffer,
-  headerLength: string | undefined,
-  outputs: readonly TensorSignature[],
-): RestRequest {
+export function parseRestRequest(body: Buffer, headerLength: string | undefined, signature: Signature): RestRequest {
   const jsonLength = parseHeaderLength(headerLength, body.byteLength);
+  if (jsonLength === 0 && headerLength !== undefined) return rawRequest(body, signature);
   const request = fields(parseJson(body.subarray(0, jsonLength)), 'body', ['id', 'parameters', 'inputs', 'outputs']);
   const parameters = parametersOf(request, 'parameters');
   const binary = new BinaryData(body.subarray(jsonLength), headerLength !== undefined);
@@ -44,17 +44,37 @@ export function parseRestRequest(
     parseInput(value, `inputs[${index}]`, binary, body.byteLength),
   );
   binary.finish();
-  const wanted = request.outputs === undefined ? [] : array(request.outputs, 'outputs').map(parseOutput(outputs));
+  const wanted =
+    request.outputs === undefined ? [] : array(request.outputs, 'outputs').map(parseOutput(signature.outputs));
   const byDefault = flag(parameters.binary_data_output, 'parameters.binary_data_output') ?? false;
-  const choices = new Map(wanted.map(({ name, binaryData }) => [name, binaryData]));
-  if (choices.size < wanted.length) throw invalid('outputs: a name is given twice');
+  const choices = new Map(wanted.map(({ output, binaryData }) => [output.name, binaryData]));
   return {
     id: optionalText(request.id, 'id'),
     inputs,
-    outputs: wanted.length === 0 ? undefined : wanted.map(({ name }) => name),
+    outputs: requestedOutputs(wanted.map(({ output }) => output)),
     isBinary: (output) => choices.get(output) ?? byDefault,
-    timeoutMs: parseTimeout(parameters.timeout),
+    timeoutMs: requestedTimeoutMs(parameters.timeout),
   };
+}
+
+/** A body of nothing but the data of the only input, one row of it where the model batches; all outputs come as binary. */
+function rawRequest(body: Buffer, { inputs }: Signature): RestRequest {
+  const [input, ...others] = inputs;
+  if (!input || others.length > 0)
+    throw invalid(`Inference-Header-Content-Length: can be 0 for a model with one input; this has ${inputs.length}`);
+  const { name, dataType } = input;
+  const data = dataType === 'BYTES' ? joinBytes([body]) : body;
+  const raw = { id: undefined, outputs: undefined, isBinary: () => true, timeoutMs: undefined };
+  return { ...raw, inputs: [{ name, dataType, shape: rawShape(input, body.byteLength), data }] };
+}
+
+/** The last dynamic dimension is what the data leaves for it, others are 1; BYTES are one element. */
+function rawShape({ dataType, shape }: TensorSignature, bytes: number): number[] {
+  const free = shape.lastIndexOf(-1);
+  const known = shape.map((dimension) => (dimension === -1 ? 1 : dimension));
+  if (free === -1 || dataType === 'BYTES') return known;
+  const rowBytes = Number(elementCount(known)) * elementSize[dataType];
+  return known.map((dimension, axis) => (axis === free && rowBytes > 0 ? Math.floor(bytes / rowBytes) : dimension));
 }
 
 export function restAnswer(
@@ -70,7 +90,7 @@ export function restAnswer(
     raw.push(output.data);
     return `${head},"parameters":{"binary_data_size":${output.data.byteLength}}}`;
   });
-  const json = `{"model_name":${JSON.stringify(modelName)}${id === undefined ? '' : `,"id":${JSON.stringify(id)}`},"outputs":[${texts.join()}]}`;
+  const json = `{"model_name":${JSON.stringify(modelName)},"model_version":"${modelVersion}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`},"outputs":[${texts.join()}]}`;
   if (raw.length === 0) return { body: json, headerLength: undefined };
   const head = Buffer.from(json);
   return { body: Buffer.concat([head, ...raw]), headerLength: head.byteLength };
@@ -142,14 +162,15 @@ function fromBase64(data: Uint8Array, path: string): Uint8Array {
 }
 
 function parseOutput(known: readonly TensorSignature[]) {
-  return (value: unknown, index: number): { name: string; binaryData: boolean | undefined } => {
+  return (value: unknown, index: number): { output: RequestedOutput; binaryData: boolean | undefined } => {
     const path = `outputs[${index}]`;
     const output = fields(value, path, ['name', 'parameters']);
     const name = requiredText(output.name, `${path}.name`);
-    if (!known.some((candidate) => candidate.name === name))
-      throw invalid(`${path}.name: the model has no output ${shown(name)}`);
-    const parameters = parametersOf(output, `${path}.parameters`);
-    return { name, binaryData: flag(parameters.binary_data, `${path}.parameters.binary_data`) };
+    const { classification, binary_data: binaryData } = parametersOf(output, `${path}.parameters`);
+    return {
+      output: requestedOutput(name, classification, known, path),
+      binaryData: flag(binaryData, `${path}.parameters.binary_data`),
+    };
   };
 }
 
@@ -170,12 +191,6 @@ function parametersOf(holder: Fields, path: string): Fields {
   const bad = Object.entries(parameters).find(([, value]) => value === null || typeof value === 'object');
   if (bad) throw invalid(`${path}: ${shown(bad[0])} must be a string, a number or a boolean`);
   return parameters;
-}
-
-function parseTimeout(value: unknown): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || value <= 0) throw invalid('parameters.timeout: must be milliseconds above 0');
-  return value;
 }
 
 const shown = (text: string): string => JSON.stringify(text.slice(0, 200));

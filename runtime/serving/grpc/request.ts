@@ -1,10 +1,11 @@
-import type { DataType, TensorSignature } from '../contract.ts';
-import { invalid } from '../errors.ts';
-import { checkDataType, checkElementCount, checkShape } from './check-inputs.ts';
-import { encodeElements } from './elements.ts';
-import type { ContentField, GrpcContents, GrpcInferRequest, GrpcInput, Parameter } from './grpc-wire.ts';
-import { joinBytes } from '../../lib/tensor-codec.ts';
-import type { Tensor } from './tensor.ts';
+import type { DataType, TensorSignature } from '../../contract.ts';
+import { invalid } from '../../errors.ts';
+import { checkDataType, checkElementCount, checkShape } from '../check-inputs.ts';
+import { encodeElements } from '../elements.ts';
+import type { ContentField, GrpcContents, GrpcInferRequest, GrpcInput } from './wire.ts';
+import { joinBytes } from '../../../lib/tensor-codec.ts';
+import { requestedOutput, requestedOutputs, requestedTimeoutMs, type InferenceRequest } from '../inference-request.ts';
+import type { Tensor } from '../tensor.ts';
 
 const fieldOf: Readonly<Record<DataType, ContentField | undefined>> = {
   BOOL: 'bool_contents',
@@ -22,36 +23,26 @@ const fieldOf: Readonly<Record<DataType, ContentField | undefined>> = {
   BYTES: 'bytes_contents',
 };
 
-export interface GrpcRequest {
-  inputs: Tensor[];
-  outputs: string[] | undefined;
-  /** The parameter `timeout`, in milliseconds. */
-  timeoutMs: number | undefined;
-}
-
 /** What a decoded message asks for. Throws RequestError that names the field. */
 export function grpcRequest(
   message: GrpcInferRequest,
   known: readonly TensorSignature[],
   maxBytes: number,
-): GrpcRequest {
+): InferenceRequest {
   const { inputs, outputs, rawInputs, parameters } = message;
   const raw = rawInputs.length > 0;
   if (raw && rawInputs.length !== inputs.length) {
     throw invalid(`raw_input_contents: has ${rawInputs.length} elements for ${inputs.length} inputs`);
   }
-  outputs.forEach((name, index) => {
-    if (!known.some((output) => output.name === name)) {
-      throw invalid(`outputs[${index}].name: the model has no output ${JSON.stringify(name.slice(0, 200))}`);
-    }
-  });
-  if (new Set(outputs).size < outputs.length) throw invalid('outputs: a name is given twice');
+  const wanted = outputs.map(({ name, parameters: own }, index) =>
+    requestedOutput(name, own.get('classification'), known, `outputs[${index}]`),
+  );
   return {
     inputs: inputs.map((input, index) =>
       toTensor(input, raw ? rawInputs[index] : undefined, `inputs[${index}]`, maxBytes),
     ),
-    outputs: outputs.length === 0 ? undefined : outputs,
-    timeoutMs: timeoutOf(parameters.get('timeout')),
+    outputs: requestedOutputs(wanted),
+    timeoutMs: requestedTimeoutMs(parameters.get('timeout')),
   };
 }
 
@@ -91,11 +82,4 @@ function elementsOf(
   const other = [...contents.keys()].find((name) => name !== field);
   if (other !== undefined) throw invalid(`${path}.${other}: ${dataType} belongs in ${field}`);
   return contents.get(field) ?? [];
-}
-
-function timeoutOf(value: Parameter | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const milliseconds = typeof value === 'number' || typeof value === 'bigint' ? Number(value) : NaN;
-  if (!(milliseconds > 0)) throw invalid('parameters.timeout: must be milliseconds above 0');
-  return milliseconds;
 }

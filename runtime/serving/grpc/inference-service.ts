@@ -1,0 +1,132 @@
+import { RequestError } from '../../errors.ts';
+import { infer } from '../inference-request.ts';
+import { limits } from '../limits.ts';
+import { modelVersion, type ModelRepository } from '../model-repository.ts';
+import { modelConfig, modelMetadata, modelStatistics, repositoryIndex, serverMetadata } from '../protocol.ts';
+import { countAnswer, type ServingMetrics } from '../serving-metrics.ts';
+import type { ServedModel } from '../served-model.ts';
+import { jsonMethod, methodOf } from './definitions.ts';
+import { grpcRequest } from './request.ts';
+import { failureOf } from './status.ts';
+import type { GrpcAnswer, GrpcCall, GrpcMethods, StreamMethod } from './transport.ts';
+import { inferResponse, readInferRequest, streamedFailure, streamedResponse, type GrpcInferRequest } from './wire.ts';
+
+export interface InferenceServiceOptions {
+  repository: ModelRepository;
+  metrics: ServingMetrics;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  isDraining: () => boolean;
+}
+
+interface ModelReference {
+  name: string;
+  version: string;
+}
+
+/** What the methods that exchange JSON are asked. */
+interface Requests {
+  ServerLive: object;
+  ServerReady: object;
+  ServerMetadata: object;
+  ModelReady: ModelReference;
+  ModelMetadata: ModelReference;
+  ModelConfig: ModelReference;
+  ModelStatistics: ModelReference;
+  RepositoryIndex: { ready: boolean };
+  RepositoryModelLoad: { model_name: string; parameters: object };
+  RepositoryModelUnload: { model_name: string };
+}
+
+export const inferenceService = 'inference.GRPCInferenceService';
+
+/** The Open Inference Protocol over gRPC, with its extensions. */
+export function inferenceMethods(options: InferenceServiceOptions): GrpcMethods {
+  const { repository, isDraining } = options;
+  const json = <Name extends keyof Requests>(
+    name: Name,
+    answer: (request: Requests[Name]) => object | Promise<object>,
+  ): GrpcMethods['unary'] =>
+    jsonMethod(methodOf(inferenceService, name), (request) => answer(request as Requests[Name]));
+  const find = ({ name, version }: ModelReference): ServedModel => repository.find(name, version);
+  return {
+    unary: {
+      ...json('ServerLive', () => ({ live: true })),
+      ...json('ServerReady', () => ({ ready: repository.whyNotReady() === undefined && !isDraining() })),
+      ...json('ModelReady', (request) => ({
+        ready: find(request).whyNotReady() === undefined && !isDraining(),
+      })),
+      ...json('ServerMetadata', () => serverMetadata),
+      ...json('ModelMetadata', (request) => modelMetadata(find(request))),
+      ...json('ModelConfig', (request) => ({ config: modelConfig(find(request)) })),
+      ...json('ModelStatistics', (request) =>
+        modelStatistics(request.name === '' ? repository.models : [find(request)]),
+      ),
+      ...json('RepositoryIndex', ({ ready }) => ({ models: repositoryIndex(repository, ready) })),
+      ...json('RepositoryModelLoad', async (request) => {
+        await repository.load(request.model_name, Object.keys(request.parameters));
+        return {};
+      }),
+      ...json('RepositoryModelUnload', async (request) => {
+        await repository.unload(request.model_name);
+        return {};
+      }),
+      [`/${inferenceService}/ModelInfer`]: (message, call) =>
+        inferred(readInferRequest(message), message.byteLength, call, options),
+    },
+    streams: { [`/${inferenceService}/ModelStreamInfer`]: streamedInference(options) },
+  };
+}
+
+async function inferred(
+  message: GrpcInferRequest,
+  bytes: number,
+  { deadline, signal, log }: GrpcCall,
+  { repository, metrics, now }: InferenceServiceOptions,
+): Promise<GrpcAnswer> {
+  const begin = now();
+  let code = 'ok';
+  let model: ServedModel | undefined;
+  try {
+    model = repository.find(message.modelName, message.modelVersion);
+    const request = grpcRequest(message, model.requireSignature().outputs, bytes);
+    const timeoutMs = Math.max(0, Math.min(request.timeoutMs ?? Infinity, deadline - now()));
+    const outputs = await infer(model, request, { timeoutMs, signal });
+    return inferResponse(model.name, modelVersion, message.id, outputs);
+  } catch (error) {
+    code = error instanceof RequestError ? error.code : 'Bug';
+    throw error;
+  } finally {
+    const durationMs = now() - begin;
+    countAnswer(metrics, { protocol: 'grpc', model: model?.name, code, durationMs });
+    log.debug({ code, durationMs }, 'inference');
+  }
+}
+
+/** Requests of one stream run as they come, and are answered in their order; a failed one does not end the stream. */
+function streamedInference(options: InferenceServiceOptions): StreamMethod {
+  const answer = async (bytes: Buffer, call: GrpcCall): Promise<GrpcAnswer> => {
+    let id = '';
+    try {
+      const message = readInferRequest(bytes);
+      id = message.id;
+      return streamedResponse(await inferred(message, bytes.byteLength, call, options));
+    } catch (error) {
+      return streamedFailure(failureOf(error, call.log).message, id);
+    }
+  };
+  return async (requests, call, send) => {
+    let inFlight = 0;
+    let sent = Promise.resolve();
+    for await (const bytes of requests) {
+      const answered = answer(bytes, call);
+      inFlight += 1;
+      sent = sent.then(async () => {
+        await send(await answered);
+        inFlight -= 1;
+      });
+      if (inFlight >= limits.streamedRequests) await sent;
+    }
+    await sent;
+  };
+}
