@@ -1,6 +1,6 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,7 @@ import type { KubeObject } from '../operator/kube/object.ts';
 import { startCluster, type Cluster } from '../test/cluster/cluster.ts';
 import { installCrds } from '../test/cluster/fixtures.ts';
 import { eventually } from '../test/support/eventually.ts';
+import { cacheFolder } from './cache.ts';
 import type { Row } from './main.ts';
 
 const namespace = 'bench';
@@ -92,11 +93,10 @@ function go(args: readonly string[]): string {
 
 /** Built once, about five minutes; the result is kept beside the test cluster's binaries. */
 function trainingOperator(): string {
-  const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'modelyard', 'bench');
-  const binary = join(folder, 'training-operator-v1.8.1');
+  const binary = join(cacheFolder, 'training-operator-v1.8.1');
   if (existsSync(binary)) return binary;
   console.log("Building Kubeflow's Training Operator from Go modules (once, a few minutes)");
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(cacheFolder, { recursive: true });
   go(['build', '-ldflags', '-s -w', '-o', binary, '.']);
   return binary;
 }

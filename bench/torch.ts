@@ -1,31 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { pythonEnvironment, pythonOf } from './python-environment.ts';
 
 const scripts = join(import.meta.dirname, 'torch');
-const requirements = join(scripts, 'requirements.txt');
 
-/** The Python of an environment with PyTorch, made once: several GB are fetched and kept in the user's cache. */
-async function torchPython(): Promise<string> {
-  const hash = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'modelyard', 'bench');
-  const folder = join(cache, `torch-${hash}`);
-  const python = join(folder, 'bin', 'python');
-  if (existsSync(python)) return python;
-  console.log('Installing PyTorch into an environment of its own (once, several GB)');
-  const draft = `${folder}.part`;
-  rmSync(draft, { recursive: true, force: true });
-  await mkdir(cache, { recursive: true });
-  execFileSync('python3', ['-m', 'venv', draft], { stdio: 'inherit' });
-  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements];
-  execFileSync(join(draft, 'bin', 'python'), pip, { stdio: 'inherit' });
-  renameSync(draft, folder);
-  return python;
-}
+/** The environment with PyTorch. */
+const torchEnvironment = (): string =>
+  pythonEnvironment('torch', join(scripts, 'requirements.txt'), 'several GB');
 
 type CaseFiles = Record<string, Uint8Array | Float32Array | BigInt64Array>;
 
@@ -47,8 +31,9 @@ export async function runTorch<Answer>(script: string, description: object, file
 
 /** Runs a script of bench/torch on a folder that it knows what to do with. */
 export async function runTorchOn<Answer>(script: string, folder: string): Promise<Answer> {
-  const python = await torchPython();
-  const child = spawn(python, ['-B', join(scripts, script), folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(pythonOf(torchEnvironment()), ['-B', join(scripts, script), folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const closed = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
