@@ -48,7 +48,9 @@ const serving = {
       additionalProperties: false,
       properties: {
         uri: text(1_024),
-        phase: { enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining', 'Unloaded'] },
+        phase: {
+          enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining', 'Unloaded'],
+        },
         digest,
         bytesDone: whole,
         bytesTotal: whole,

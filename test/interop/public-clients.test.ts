@@ -4,10 +4,10 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ports } from '../../runtime/contract.ts';
 import { identityModel, sumAndDifferenceModel } from '../support/models.ts';
-import { pythonEnvironment, pythonOf } from '../support/python-environment.ts';
+import { pythonEnvironment, pythonOf } from '../../bench/python-environment.ts';
 import { startServingProcess, type ServingProcess } from '../support/serving.ts';
 
-/** Every check of public_clients.py. */
+/** Every check of the scripts beside this file. Two processes, as both packages declare the same protobuf messages. */
 const checks = [
   'tritonclient_http_descriptions',
   'tritonclient_http_infers_json_and_binary',
@@ -33,7 +33,7 @@ const checks = [
 ];
 
 let servers: ServingProcess[] = [];
-let failures = new Map<string, string | null>();
+const failures = new Map<string, string | null>();
 
 beforeAll(async () => {
   const environment = pythonEnvironment('public-clients', join(import.meta.dirname, 'requirements.txt'), '500 MB');
@@ -43,10 +43,14 @@ beforeAll(async () => {
   ];
   await Promise.all(servers.map((server) => server.ready()));
   const addresses = servers.flatMap(({ host, grpc }) => [`${host}:${ports.http}`, grpc]);
-  const script = join(import.meta.dirname, 'public_clients.py');
-  const { stdout } = await promisify(execFile)(pythonOf(environment), ['-B', script, ...addresses]);
-  const lines = stdout.split('\n').filter((line) => line.startsWith('{"name"'));
-  failures = new Map(lines.map((line) => Object.values(JSON.parse(line) as object) as [string, string | null]));
+  for (const file of ['tritonclient_checks.py', 'kserve_checks.py']) {
+    const script = join(import.meta.dirname, file);
+    const { stdout } = await promisify(execFile)(pythonOf(environment), ['-B', script, ...addresses]);
+    for (const line of stdout.split('\n').filter((text) => text.startsWith('{"name"'))) {
+      const { name, failure } = JSON.parse(line) as { name: string; failure: string | null };
+      failures.set(name, failure);
+    }
+  }
 }, 900_000);
 afterAll(() => Promise.all(servers.map((server) => server.stop())));
 
@@ -54,6 +58,6 @@ test.each(checks)('unmodified public clients are content: %s', (name) => {
   expect(failures.get(name) ?? (failures.has(name) ? '' : 'it did not run')).toBe('');
 });
 
-test('every check of the script is one of these', () => {
+test('every check of the scripts is one of these', () => {
   expect([...failures.keys()].sort()).toEqual([...checks].sort());
 });

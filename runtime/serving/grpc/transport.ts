@@ -117,7 +117,10 @@ function answer(
   const left = new AbortController();
   const responder = new Responder(stream, { 'content-type': type, 'x-request-id': requestId });
   const requestLog = log.child({ requestId });
-  stream.once('close', () => left.abort());
+  stream.once('close', () => {
+    // To abort costs a stack trace.
+    if (!responder.isEnded) left.abort();
+  });
   const fail = (error: unknown): void => {
     if (!left.signal.aborted) responder.end(failureTrailers(error, requestLog));
   };
@@ -260,8 +263,13 @@ class Responder {
     else this.#stream.respond({ ...this.#headers, ...trailers }, { endStream: true });
   }
 
+  /** All that there is to say was said. */
+  get isEnded(): boolean {
+    return this.#stream.writableEnded;
+  }
+
   #isOver(): boolean {
-    return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded;
+    return this.#stream.destroyed || this.#stream.closed || this.isEnded;
   }
 
   #begin(): void {

@@ -33,11 +33,14 @@ export interface RestAnswer {
 
 type Fields = Record<string, unknown>;
 
+/** KServe's client sends the model's name and version too; the path is what counts. */
+const requestFields = ['id', 'parameters', 'inputs', 'outputs', 'model_name', 'model_version'];
+
 /** Throws RequestError that names the field. */
 export function parseRestRequest(body: Buffer, headerLength: string | undefined, signature: Signature): RestRequest {
   const jsonLength = parseHeaderLength(headerLength, body.byteLength);
   if (jsonLength === 0 && headerLength !== undefined) return rawRequest(body, signature);
-  const request = fields(parseJson(body.subarray(0, jsonLength)), 'body', ['id', 'parameters', 'inputs', 'outputs']);
+  const request = fields(parseJson(body.subarray(0, jsonLength)), 'body', requestFields);
   const parameters = parametersOf(request, 'parameters');
   const binary = new BinaryData(body.subarray(jsonLength), headerLength !== undefined);
   const inputs = array(request.inputs, 'inputs').map((value, index) =>

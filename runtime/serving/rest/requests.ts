@@ -30,7 +30,10 @@ export async function answered<Answer>(
 ): Promise<Answer> {
   const begin = now();
   const left = new AbortController();
-  reply.raw.once('close', () => left.abort());
+  reply.raw.once('close', () => {
+    // To abort costs a stack trace.
+    if (!reply.raw.writableEnded) left.abort();
+  });
   let code = 'ok';
   let model: ServedModel | undefined;
   try {

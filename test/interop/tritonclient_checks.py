@@ -1,16 +1,7 @@
-"""Calls a server by clients that know nothing of it: tritonclient, KServe's, and gRPC's own.
-
-usage: public_clients.py REST GRPC TEXT_REST TEXT_GRPC
-REST, GRPC: HOST:PORT of a server of `model`: a, b FP32 [n, 2] in, their sum and difference out; clients may load and unload it.
-TEXT_...: of a server of `model`: x BYTES [n] in, y the same out.
-Prints a line of JSON for each check: {"name", "failure": null or the traceback}.
-"""
+"""tritonclient, and gRPC's own health and reflection, beside a server that they know nothing of. Run by public-clients.test.ts."""
 
 import asyncio
-import json
 import queue
-import sys
-import traceback
 
 import grpc
 import numpy
@@ -18,22 +9,12 @@ import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_grpc_aio
 import tritonclient.http as triton_http
 import tritonclient.http.aio as triton_http_aio
+from checks import A, B, GRPC, REST, TEXT_GRPC, TEXT_REST, check, run_checks
+from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
-from google.protobuf.descriptor_pool import DescriptorPool
-from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest, RESTConfig
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
-
-REST, GRPC, TEXT_REST, TEXT_GRPC = sys.argv[1:]
-A = numpy.array([[1, 2], [3, 4]], dtype=numpy.float32)
-B = numpy.array([[10, 20], [30, 40]], dtype=numpy.float32)
-checks = []
-
-
-def check(function):
-    checks.append(function)
-    return function
 
 
 def inputs(module, **options):
@@ -63,7 +44,6 @@ def expect_failure(call, status, text):
 def expect_descriptions(client, as_json):
     assert client.is_server_live() and client.is_server_ready()
     assert client.is_model_ready("model") and client.is_model_ready("model", "1")
-    assert not client.is_model_ready("other")
     server = client.get_server_metadata(**as_json)
     assert server["name"] == "modelyard" and "statistics" in server["extensions"], server
     metadata = client.get_model_metadata("model", "1", **as_json)
@@ -90,6 +70,7 @@ def expect_repository(client, index):
 def tritonclient_http_descriptions():
     with triton_http.InferenceServerClient(REST) as client:
         expect_descriptions(client, {})
+        assert not client.is_model_ready("other")
         expect_failure(lambda: client.get_model_metadata("other"), "404", 'model "other" is not here')
 
 
@@ -169,6 +150,7 @@ def tritonclient_http_aio_infers():
 def tritonclient_grpc_descriptions():
     with triton_grpc.InferenceServerClient(GRPC) as client:
         expect_descriptions(client, {"as_json": True})
+        expect_failure(lambda: client.is_model_ready("other"), "NOT_FOUND", "is not here")
         expect_failure(lambda: client.get_model_metadata("other"), "NOT_FOUND", 'model "other" is not here')
 
 
@@ -259,57 +241,6 @@ def tritonclient_grpc_aio_infers_and_streams():
     asyncio.run(run())
 
 
-def kserve_request():
-    tensors = []
-    for name, value in (("a", A), ("b", B)):
-        tensor = InferInput(name=name, shape=list(value.shape), datatype="FP32")
-        tensor.set_data_from_numpy(value, binary_data=False)
-        tensors.append(tensor)
-    return InferRequest(model_name="model", infer_inputs=tensors)
-
-
-@check
-def kserve_rest_v2():
-    async def run():
-        client = InferenceRESTClient(RESTConfig(protocol="v2"))
-        base = f"http://{REST}"
-        assert await client.is_server_live(base) and await client.is_server_ready(base)
-        assert await client.is_model_ready(base, "model")
-        answer = await client.infer(base, kserve_request(), model_name="model")
-        values = {output.name: output.as_numpy() for output in answer.outputs}
-        numpy.testing.assert_array_equal(values["sum"].reshape(2, 2), A + B)
-        await client.close()
-
-    asyncio.run(run())
-
-
-@check
-def kserve_rest_v1():
-    async def run():
-        client = InferenceRESTClient(RESTConfig(protocol="v1"))
-        base = f"http://{REST}"
-        assert await client.is_model_ready(base, "model")
-        rows = [{"a": a.tolist(), "b": b.tolist()} for a, b in zip(A, B)]
-        answer = await client.infer(base, {"instances": rows}, model_name="model")
-        assert answer["predictions"][1] == {"sum": [33, 44], "difference": [-27, -36]}, answer
-        await client.close()
-
-    asyncio.run(run())
-
-
-@check
-def kserve_grpc():
-    async def run():
-        async with InferenceGRPCClient(GRPC) as client:
-            assert await client.is_server_live() and await client.is_server_ready()
-            assert await client.is_model_ready("model")
-            answer = await client.infer(kserve_request())
-            values = {output.name: output.as_numpy() for output in answer.outputs}
-            numpy.testing.assert_array_equal(values["difference"].reshape(2, 2), A - B)
-
-    asyncio.run(run())
-
-
 @check
 def grpc_health():
     with grpc.insecure_channel(GRPC) as channel:
@@ -354,10 +285,4 @@ def compare(ours, theirs, seen):
                 assert twin.enum_type.values_by_name[value.name].number == value.number, value.name
 
 
-for function in checks:
-    failure = None
-    try:
-        function()
-    except BaseException:
-        failure = traceback.format_exc()
-    print(json.dumps({"name": function.__name__, "failure": failure}), flush=True)
+run_checks()
