@@ -12,6 +12,7 @@ export interface InferenceRequest {
   outputs: RequestedOutput[] | undefined;
   /** The client's patience. */
   timeoutMs: number | undefined;
+  priority: number | undefined;
 }
 
 export interface RequestedOutput {
@@ -23,11 +24,11 @@ export interface RequestedOutput {
 /** Runs a request on its model. Rejects with RequestError. */
 export async function infer(
   model: ServedModel,
-  { inputs, outputs }: InferenceRequest,
+  { inputs, outputs, priority }: InferenceRequest,
   waiting: Waiting,
 ): Promise<Tensor[]> {
   const names = outputs?.map(({ name }) => name);
-  const answer = await model.infer(inputs, names, waiting);
+  const answer = await model.infer(inputs, names, { ...waiting, priority });
   if (!outputs?.some(({ classification }) => classification !== undefined)) return answer;
   const counts = new Map(outputs.map(({ name, classification }) => [name, classification]));
   return answer.map((output) => {
@@ -68,6 +69,14 @@ export function requestedTimeoutMs(timeout: unknown): number | undefined {
   if (microseconds === undefined || microseconds < 0)
     throw invalid('parameters.timeout: must be a whole number of microseconds');
   return microseconds === 0 ? undefined : microseconds / 1000;
+}
+
+/** @param priority the parameter of that name, if any: 0 is the standard one, as the schedule policy extension has it */
+export function requestedPriority(priority: unknown): number | undefined {
+  if (priority === undefined) return undefined;
+  const level = wholeOf(priority);
+  if (level === undefined || level < 0) throw invalid('parameters.priority: must be a whole number of at least 0');
+  return level === 0 ? undefined : level;
 }
 
 function wholeOf(value: unknown): number | undefined {

@@ -31,19 +31,31 @@ export interface Waiting {
   timeoutMs?: number | undefined;
   /** Aborted when the client went away. */
   signal?: AbortSignal;
+  /** Requests with a lower number go first; `priorities.standard` unless told otherwise. */
+  priority?: number | undefined;
+  /** It shares its run with no other request. */
+  isAlone?: boolean;
 }
+
+/** As the schedule policy extension has them: 1 is the most urgent. */
+export const priorities = {
+  standard: 2,
+  /** What nobody waits for as long as anybody waits for something else. */
+  background: Number.MAX_SAFE_INTEGER,
+} as const;
 
 interface Entry {
   request: RunRequest;
   key: string | undefined;
   bytes: number;
+  priority: number;
   arrivedAt: number;
   settle: (outcome: Tensor[] | Error) => void;
 }
 
 /**
  * The bounded queue before one model process. While a run goes on requests wait; then as many compatible ones as a
- * batch holds go together, oldest first. A request whose deadline passed or whose client left is answered or dropped
+ * batch holds go together, the most urgent and among those the oldest first. A request whose deadline passed or whose client left is answered or dropped
  * at that moment, and costs no run if it was still waiting.
  */
 export class Scheduler {
@@ -99,7 +111,7 @@ export class Scheduler {
   }
 
   /** Rejects with RequestError. */
-  infer(request: RunRequest, { timeoutMs, signal }: Waiting): Promise<Tensor[]> {
+  infer(request: RunRequest, { timeoutMs, signal, priority, isAlone }: Waiting): Promise<Tensor[]> {
     const { queueMaxLength, queueMaxBytes, now } = this.#options;
     const bytes = request.inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const limitMs = Math.min(timeoutMs ?? Infinity, this.#options.timeoutMs);
@@ -114,8 +126,9 @@ export class Scheduler {
       let settled = false;
       const entry: Entry = {
         request,
-        key: batchKey(request),
+        key: isAlone === true ? undefined : batchKey(request),
         bytes,
+        priority: priority ?? priorities.standard,
         arrivedAt: now(),
         settle: (outcome) => {
           if (settled) return;
@@ -160,10 +173,11 @@ export class Scheduler {
 
   #pump(): void {
     const { runner, batchMaxDelayMs, batchMaxSize, now } = this.#options;
-    const oldest = this.#waiting[0];
-    if (this.#busy || this.#paused || !runner.isReady() || !oldest) return;
-    const remainingMs = oldest.arrivedAt + batchMaxDelayMs - now();
-    if (batchMaxDelayMs > 0 && this.#batchable && remainingMs > 0 && this.#batchFor(oldest).length < batchMaxSize) {
+    const first = this.#first();
+    if (this.#busy || this.#paused || !runner.isReady() || !first) return;
+    const remainingMs = first.arrivedAt + batchMaxDelayMs - now();
+    const mayGrow = this.#batchable && first.key !== undefined && this.#batchFor(first).length < batchMaxSize;
+    if (batchMaxDelayMs > 0 && remainingMs > 0 && mayGrow) {
       this.#delay ??= setTimeout(() => {
         this.#delay = undefined;
         this.#pump();
@@ -172,12 +186,19 @@ export class Scheduler {
     }
     clearTimeout(this.#delay);
     this.#delay = undefined;
-    void this.#run(this.#batchFor(oldest));
+    void this.#run(this.#batchFor(first));
   }
 
-  #batchFor(oldest: Entry): Entry[] {
-    if (!this.#batchable || oldest.key === undefined) return [oldest];
-    return this.#waiting.filter(({ key }) => key === oldest.key).slice(0, this.#options.batchMaxSize);
+  #first(): Entry | undefined {
+    let first = this.#waiting[0];
+    for (const entry of this.#waiting) if (first && entry.priority < first.priority) first = entry;
+    return first;
+  }
+
+  #batchFor(first: Entry): Entry[] {
+    if (!this.#batchable || first.key === undefined) return [first];
+    const compatible = this.#waiting.filter(({ key }) => key === first.key);
+    return compatible.sort((a, b) => a.priority - b.priority).slice(0, this.#options.batchMaxSize);
   }
 
   async #run(batch: Entry[]): Promise<void> {

@@ -4,7 +4,13 @@ import { checkDataType, checkElementCount, checkShape } from '../check-inputs.ts
 import { encodeElements } from '../elements.ts';
 import type { ContentField, GrpcContents, GrpcInferRequest, GrpcInput } from './wire.ts';
 import { joinBytes } from '../../../lib/tensor-codec.ts';
-import { requestedOutput, requestedOutputs, requestedTimeoutMs, type InferenceRequest } from '../inference-request.ts';
+import {
+  requestedOutput,
+  requestedOutputs,
+  requestedPriority,
+  requestedTimeoutMs,
+  type InferenceRequest,
+} from '../inference-request.ts';
 import type { Tensor } from '../tensor.ts';
 
 const fieldOf: Readonly<Record<DataType, ContentField | undefined>> = {
@@ -43,6 +49,7 @@ export function grpcRequest(
     ),
     outputs: requestedOutputs(wanted),
     timeoutMs: requestedTimeoutMs(parameters.get('timeout')),
+    priority: requestedPriority(parameters.get('priority')),
   };
 }
 

@@ -6,6 +6,7 @@ import { encodeElements, jsonElements } from '../elements.ts';
 import {
   requestedOutput,
   requestedOutputs,
+  requestedPriority,
   requestedTimeoutMs,
   type InferenceRequest,
   type RequestedOutput,
@@ -57,6 +58,7 @@ export function parseRestRequest(body: Buffer, headerLength: string | undefined,
     outputs: requestedOutputs(wanted.map(({ output }) => output)),
     isBinary: (output) => choices.get(output) ?? byDefault,
     timeoutMs: requestedTimeoutMs(parameters.timeout),
+    priority: requestedPriority(parameters.priority),
   };
 }
 
@@ -67,7 +69,7 @@ function rawRequest(body: Buffer, { inputs }: Signature): RestRequest {
     throw invalid(`Inference-Header-Content-Length: can be 0 for a model with one input; this has ${inputs.length}`);
   const { name, dataType } = input;
   const data = dataType === 'BYTES' ? joinBytes([body]) : body;
-  const raw = { id: undefined, outputs: undefined, isBinary: () => true, timeoutMs: undefined };
+  const raw = { id: undefined, outputs: undefined, isBinary: () => true, timeoutMs: undefined, priority: undefined };
   return { ...raw, inputs: [{ name, dataType, shape: rawShape(input, body.byteLength), data }] };
 }
 

@@ -1,0 +1,99 @@
+import { describe, expect, test } from '@jest/globals';
+import { encodeTensor } from '../../../../lib/tensor-codec.ts';
+import type { RunRequest } from '../../../../runtime/serving/messages.ts';
+import { priorities, Scheduler, type SchedulerOptions, type Waiting } from '../../../../runtime/serving/scheduler.ts';
+
+const row = (value: number): RunRequest => ({
+  inputs: [{ name: 'x', dataType: 'FP32', shape: [1], data: encodeTensor('FP32', Float32Array.of(value)) }],
+});
+
+const valueOf = ({ inputs }: RunRequest): number => Buffer.from(inputs[0]?.data ?? []).readFloatLE(0);
+
+/** A scheduler whose model runs until the test lets it go. */
+function scheduling(options: Partial<SchedulerOptions> = {}) {
+  const runs: number[][] = [];
+  const ends: (() => void)[] = [];
+  const scheduler = new Scheduler({
+    batchMaxSize: 3,
+    batchMaxDelayMs: 0,
+    queueMaxLength: 100,
+    queueMaxBytes: 1_000_000,
+    timeoutMs: 60_000,
+    now: () => performance.now(),
+    observe: { queued: () => undefined, ran: () => undefined },
+    runner: {
+      isReady: () => true,
+      run: async (requests) => {
+        runs.push(requests.map(valueOf));
+        await new Promise<void>((resolve) => ends.push(resolve));
+        const results = requests.map(({ inputs }) => ({ ok: true as const, outputs: inputs }));
+        return { results, executions: [], runMs: 1 };
+      },
+      kill: () => undefined,
+    },
+    ...options,
+  });
+  scheduler.resume(true);
+  const answered: number[] = [];
+  const infer = (value: number, waiting: Waiting = {}): void =>
+    void scheduler.infer(row(value), waiting).then(() => answered.push(value));
+  const end = async (): Promise<void> => {
+    ends.shift()?.();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { scheduler, runs, answered, infer, end };
+}
+
+describe('the queue before a model', () => {
+  test('lets the most urgent go first, and among those the oldest', async () => {
+    const { runs, infer, end } = scheduling();
+    infer(0);
+    infer(1);
+    infer(2, { priority: 3 });
+    infer(3, { priority: 1 });
+    infer(4);
+    infer(5, { priority: 1 });
+    for (let run = 0; run < 3; run++) await end();
+    expect(runs).toEqual([[0], [3, 5, 1], [4, 2]]);
+  });
+
+  test('runs what is in the background when nobody waits for anything else, and each alone', async () => {
+    const { runs, answered, infer, end } = scheduling();
+    const background = { priority: priorities.background, isAlone: true };
+    infer(0);
+    infer(1, background);
+    infer(2, background);
+    infer(3);
+    await end();
+    infer(4);
+    for (let run = 0; run < 4; run++) await end();
+    expect(runs).toEqual([[0], [3], [4], [1], [2]]);
+    expect(answered).toEqual([0, 3, 4, 1, 2]);
+  });
+
+  test('does not hold up a request that runs alone for others to come', () => {
+    const { runs, infer } = scheduling({ batchMaxDelayMs: 60_000 });
+    infer(1, { isAlone: true });
+    expect(runs).toEqual([[1]]);
+  });
+
+  test('begins no run while it is paused, and the pause when no run goes on', async () => {
+    const { scheduler, runs, infer, end } = scheduling();
+    infer(0);
+    const begun: string[] = [];
+    let done = (): void => undefined;
+    const paused = scheduler.pause(async () => {
+      begun.push('work');
+      await new Promise<void>((resolve) => (done = resolve));
+    });
+    infer(1);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(begun).toEqual([]);
+    await end();
+    expect(begun).toEqual(['work']);
+    expect(runs).toEqual([[0]]);
+    done();
+    await paused;
+    expect(runs).toEqual([[0], [1]]);
+  });
+});
