@@ -1,7 +1,7 @@
 /**
  * `npm run generate`: crds/*.yaml → operator/api/*.gen.ts, docs/api.md, charts/modelyard/files/crds/;
  * runtime/proto/onnx.proto → runtime/onnx/onnx.gen.ts; its services → runtime/serving/grpc/descriptors.gen.ts;
- * runtime/training/kernels/*.ts → runtime/training/*.gen.ts.
+ * runtime/training/kernels/*.ts → runtime/{training,numeric}/*.gen.ts.
  * `--check FOLDER` generates into FOLDER, compares with the tree, changes nothing and exits 1 on a difference.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -68,11 +68,9 @@ async function outputs(root: string, all: readonly Source[]): Promise<Map<string
     'runtime/serving/grpc/descriptors.gen.ts',
     descriptorsOf(root, 'runtime/proto', ['open_inference.proto', 'health.proto', 'reflection.proto']),
   );
-  for (const name of ['kernels', 'philox'])
-    files.set(
-      `runtime/training/${name}.gen.ts`,
-      kernelsOf(root, 'runtime/training/kernels', name, { shared: name === 'kernels' }),
-    );
+  const kernels = 'runtime/training/kernels';
+  files.set('runtime/training/kernels.gen.ts', kernelsOf(root, kernels, 'kernels', { shared: true }));
+  files.set('runtime/numeric/philox.gen.ts', kernelsOf(root, kernels, 'philox'));
   return files;
 }
 

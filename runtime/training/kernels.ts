@@ -1,6 +1,6 @@
 import { KernelMemory } from './kernel-memory.ts';
 import { kernelsModule, kernelsSharedModule } from './kernels.gen.ts';
-import { instantiate, reserve, type SharedMemory } from './webassembly.ts';
+import { instantiate, reserve, type SharedMemory } from '../numeric/webassembly.ts';
 
 /**
  * Arithmetic over arrays of float32 in WebAssembly SIMD: as fast as memory allows, and the same bits on every machine. Every

@@ -1,4 +1,4 @@
-import { cosineOfPi } from './exact-math.ts';
+import { cosineOfPi } from '../numeric/exact-math.ts';
 import type { OptimizerSpec } from '../training-contract.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { power } from './exact-math.ts';
+import { power } from '../numeric/exact-math.ts';
 import type { Arithmetic } from './kernels.ts';
 import type { OptimizerSpec } from '../training-contract.ts';
 

@@ -1,4 +1,4 @@
-import { permutation, type Permutation } from '../random.ts';
+import { permutation, type Permutation } from '../../numeric/random.ts';
 import { invalidData } from './data-failure.ts';
 import type { SplitName } from './dataset.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The counter-based generator Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel Random Numbers: As Easy as 1, 2, 3"
- * (SC 2011), in AssemblyScript: `npm run generate` compiles it to ../philox.gen.ts. For each 64-bit key it is a bijection of
- * 128-bit counters, so any number of a stream can be had without those before it.
+ * (SC 2011), in AssemblyScript: `npm run generate` compiles it to runtime/numeric/philox.gen.ts. For each 64-bit key it is
+ * a bijection of 128-bit counters, so any number of a stream can be had without those before it.
  */
 
 const rounds: i32 = 10;

@@ -1,4 +1,4 @@
-import { uniform } from '../random.ts';
+import { uniform } from '../../numeric/random.ts';
 
 /**
  * What PyTorch gives a fresh layer, weights and biases alike: uniform numbers between -1/√n and 1/√n, where n is how many inputs an

@@ -1,7 +1,7 @@
 import { TrainingFailure } from '../../errors.ts';
 import { KernelMemory } from '../kernel-memory.ts';
 import { maxKernelBytes } from '../kernels.ts';
-import { reserveShared, type SharedMemory } from '../webassembly.ts';
+import { reserveShared, type SharedMemory } from '../../numeric/webassembly.ts';
 import type { SharedVector, VectorPlace } from './engine-messages.ts';
 
 /** Memory that all threads of an engine see: that of the kernels, as long as there is room, and more where there is none. */

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { TrainingFailure } from '../../errors.ts';
 import { createKernels, sharedArithmetic } from '../kernels.ts';
-import type { SharedMemory } from '../webassembly.ts';
+import type { SharedMemory } from '../../numeric/webassembly.ts';
 import type { ThreadAnswer, ThreadNotice, ThreadRequest } from './engine-messages.ts';
 import { GraphRunner } from './graph-runner.ts';
 import { SharedVectors } from './shared-vectors.ts';

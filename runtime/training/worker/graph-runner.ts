@@ -3,7 +3,7 @@ import type { Rows } from '../data/dataset.ts';
 import type { Kernels } from '../kernels.ts';
 import type { Layout } from '../layout.ts';
 import { measure, noSums, type MetricSums } from '../metrics.ts';
-import { uniform } from '../random.ts';
+import { uniform } from '../../numeric/random.ts';
 import { graphNames, type RandomInput, type TrainingGraph } from '../training-graph.ts';
 import type { EvaluationTask, GradientTask, Leaf } from './engine-messages.ts';
 import { loadFailure, runFailure } from './run-failures.ts';

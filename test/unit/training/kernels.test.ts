@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { createKernels, type Kernels } from '../../../runtime/training/kernels.ts';
-import { uniform } from '../../../runtime/training/random.ts';
+import { uniform } from '../../../runtime/numeric/random.ts';
 
 let kernels: Kernels;
 

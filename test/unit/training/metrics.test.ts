@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { addSums, measure, metricsOf, noSums, type EvaluatedRows } from '../../../runtime/training/metrics.ts';
-import { uniform } from '../../../runtime/training/random.ts';
+import { uniform } from '../../../runtime/numeric/random.ts';
 import type { LabelSpec } from '../../../runtime/training/training-graph.ts';
 
 const classes: LabelSpec = { kind: 'Classes', classes: 4 };

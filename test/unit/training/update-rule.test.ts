@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import type { OptimizerSpec } from '../../../runtime/training-contract.ts';
 import { createKernels, type Kernels } from '../../../runtime/training/kernels.ts';
-import { normal } from '../../../runtime/training/random.ts';
+import { normal } from '../../../runtime/numeric/random.ts';
 import { clipScale, updateRule, type StateView } from '../../../runtime/training/update-rule.ts';
 
 const length = 39;

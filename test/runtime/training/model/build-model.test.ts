@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decodeModel, opsetOf, shapeOf } from '../../../../runtime/onnx/model.ts';
 import { readFloats, tensorShape } from '../../../../runtime/onnx/tensors.ts';
 import { buildModel, type BuiltSource } from '../../../../runtime/training/model/build-model.ts';
-import { uniform } from '../../../../runtime/training/random.ts';
+import { uniform } from '../../../../runtime/numeric/random.ts';
 import type { DataInput, LabelSpec } from '../../../../runtime/training/training-graph.ts';
 import { runModel } from './run-model.ts';
 

@@ -6,7 +6,7 @@ import { readFloats } from '../../../../runtime/onnx/tensors.ts';
 import { buildTrainingGraph } from '../../../../runtime/training/autodiff/build-training-graph.ts';
 import { buildModel, type BuiltSource } from '../../../../runtime/training/model/build-model.ts';
 import { exportModel } from '../../../../runtime/training/model/export-model.ts';
-import { uniform } from '../../../../runtime/training/random.ts';
+import { uniform } from '../../../../runtime/numeric/random.ts';
 import { graphNames, type TrainingGraph } from '../../../../runtime/training/training-graph.ts';
 import { initializer, onnxModel, type Initializer, type Value } from '../../../support/onnx-builder.ts';
 import { runModel, type Values } from './run-model.ts';

@@ -4,7 +4,7 @@ import { decodeModel } from '../../../../runtime/onnx/model.ts';
 import { readFloats } from '../../../../runtime/onnx/tensors.ts';
 import { buildTrainingGraph } from '../../../../runtime/training/autodiff/build-training-graph.ts';
 import { buildModel, type BuiltSource } from '../../../../runtime/training/model/build-model.ts';
-import { normal, uniform } from '../../../../runtime/training/random.ts';
+import { normal, uniform } from '../../../../runtime/numeric/random.ts';
 import { graphNames, type DataInput } from '../../../../runtime/training/training-graph.ts';
 
 const rows = 32;

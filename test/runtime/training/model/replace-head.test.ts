@@ -3,7 +3,7 @@ import { decodeModel, encodeModel, shapeOf, tensorInfo } from '../../../../runti
 import { readFloats, tensorShape } from '../../../../runtime/onnx/tensors.ts';
 import { buildModel, type BuiltSource } from '../../../../runtime/training/model/build-model.ts';
 import { replaceHead } from '../../../../runtime/training/model/replace-head.ts';
-import { uniform } from '../../../../runtime/training/random.ts';
+import { uniform } from '../../../../runtime/numeric/random.ts';
 import { initializer, onnxModel, type Graph, type Initializer, type Value } from '../../../support/onnx-builder.ts';
 import { runModel } from './run-model.ts';
 

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { buildModel } from '../../../../runtime/training/model/build-model.ts';
 import { versionFiles, type VersionManifest } from '../../../../runtime/training/model/version-files.ts';
-import { uniform } from '../../../../runtime/training/random.ts';
+import { uniform } from '../../../../runtime/numeric/random.ts';
 import { startServingProcess, type ServingProcess } from '../../../support/serving.ts';
 import { trainedVersion } from '../../../support/trained-version.ts';
 import { runModel } from './run-model.ts';

@@ -3,7 +3,7 @@ import type { Rows } from '../../../../runtime/training/data/dataset.ts';
 import { metricsOf, noSums } from '../../../../runtime/training/metrics.ts';
 import { createKernels } from '../../../../runtime/training/kernels.ts';
 import { updateRule } from '../../../../runtime/training/update-rule.ts';
-import { uniform } from '../../../../runtime/training/random.ts';
+import { uniform } from '../../../../runtime/numeric/random.ts';
 import { coverOf } from '../../../../runtime/training/sum-tree.ts';
 import type { Contribution } from '../../../../runtime/training/worker/engine-messages.ts';
 import { Engine } from '../../../../runtime/training/worker/engine.ts';

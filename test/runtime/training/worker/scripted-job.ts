@@ -12,7 +12,7 @@ import {
   type ToServer,
   type WorkerToCoordinator,
 } from '../../../../runtime/training/messages.ts';
-import { uniform } from '../../../../runtime/training/random.ts';
+import { uniform } from '../../../../runtime/numeric/random.ts';
 import { type Connection, type Payload, type Receiver } from '../../../../runtime/training/transport/connection.ts';
 import { connectInMemory } from '../../../../runtime/training/transport/memory-connection.ts';
 import { Engine } from '../../../../runtime/training/worker/engine.ts';

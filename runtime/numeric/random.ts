@@ -47,6 +47,21 @@ export function normal(seed: number, key: RandomKey, length: number): Float32Arr
   return numbers;
 }
 
+const blockLength = 4_096;
+
+/** The numbers of `make`, one at a time and without an end. */
+export function sequence(make: typeof uniform, seed: number, key: RandomKey): () => number {
+  let numbers: Float32Array = new Float32Array();
+  let [at, block] = [0, 0];
+  return () => {
+    if (at === numbers.length) {
+      numbers = make(seed, [...key, block], blockLength);
+      [at, block] = [0, block + 1];
+    }
+    return numbers[at++] ?? 0;
+  };
+}
+
 export interface Permutation {
   /** The number at a position, both from 0 to below the length. */
   at(position: number): number;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { normal, permutation, uniform } from '../../../runtime/training/random.ts';
+import { normal, permutation, sequence, uniform } from '../../../runtime/numeric/random.ts';
 
 const mean = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 const moment = (values: Float32Array, order: number): number =>
@@ -71,6 +71,25 @@ describe('random streams', () => {
     expect(Math.abs(moment(values, 4) - 3)).toBeLessThan(0.06);
     const beyondTwo = values.filter((value) => Math.abs(value) > 2).length / values.length;
     expect(beyondTwo).toBeCloseTo(0.0455, 2);
+  });
+});
+
+describe('a sequence', () => {
+  test('goes on beyond any block with numbers that do not repeat', () => {
+    const next = sequence(uniform, 9, ['endless']);
+    const numbers = Float32Array.from({ length: 20_000 }, next);
+    expect(numbers.subarray(0, 3)).toEqual(uniform(9, ['endless', 0], 3));
+    expect(mean(numbers)).toBeCloseTo(0.5, 2);
+    const blocks = [0, 4_096, 8_192].map((from) => numbers.subarray(from, from + 4_096));
+    expect(Math.abs(correlation(blocks[0] ?? numbers, blocks[1] ?? numbers))).toBeLessThan(0.08);
+    expect(Math.abs(correlation(blocks[1] ?? numbers, blocks[2] ?? numbers))).toBeLessThan(0.08);
+  });
+
+  test('is the same again for the same seed and key, and another for another', () => {
+    const drawn = (seed: number, key: string): number[] => Array.from({ length: 5 }, sequence(normal, seed, [key]));
+    expect(drawn(1, 'a')).toEqual(drawn(1, 'a'));
+    expect(drawn(1, 'a')).not.toEqual(drawn(2, 'a'));
+    expect(drawn(1, 'a')).not.toEqual(drawn(1, 'b'));
   });
 });
 

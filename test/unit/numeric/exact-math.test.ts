@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { cosineOfPi, logarithm, power } from '../../../runtime/training/exact-math.ts';
+import { cosineOfPi, logarithm, power } from '../../../runtime/numeric/exact-math.ts';
 
 const across = (from: number, to: number, count: number): number[] =>
   Array.from({ length: count + 1 }, (_, index) => from + ((to - from) * index) / count);
