@@ -1,16 +1,15 @@
 import { checkFinite, checkMatrix, checkNumber, checkWhole, maxFeatures } from './checks.ts';
 import { invalid } from '../errors.ts';
-import type { RowSource } from './model.ts';
-import { matrixRows } from './model.ts';
+import { batchMemory, matrixRows, type RowSource } from './model.ts';
 import { maskNeighbourhood, regionMasks } from './neighbourhood.ts';
-import { quickshift, referenceQuickshift, type Image, type QuickshiftOptions } from './quickshift.ts';
+import { quickshift, reachOf, referenceQuickshift, type Image, type QuickshiftOptions } from './quickshift.ts';
 import type { ImageRequest } from './request.ts';
 import type { Masker, Subject, Subjects } from './subject.ts';
 
 type Pixels = Float32Array;
 
-/** Finding regions takes time in proportion; regions of larger images come with the request. */
-const maxPixels = 512 * 512;
+/** Pairs of pixels that are compared in looking for the regions of all images of a request: 512 × 512 pixels with the usual kernel. */
+const maxPairs = 512 * 512 * 25 * 25;
 
 export async function imageSubjects(
   request: ImageRequest,
@@ -57,17 +56,7 @@ function checkSegments(segments: Int32Array, pixels: number): Int32Array {
 }
 
 async function regionsOf(image: Image, request: ImageRequest, signal: AbortSignal | undefined): Promise<Int32Array> {
-  const options = checkQuickshift({
-    ...referenceQuickshift,
-    ...request.quickshift,
-    white: request.white ?? 255,
-  });
-  if (image.height * image.width > maxPixels) {
-    throw invalid(
-      `pixels: images of ${image.height} × ${image.width} are too large to look for regions; send at most ${maxPixels} pixels, or segments`,
-    );
-  }
-  const regions = await quickshift(image, options, request.seed, signal);
+  const regions = await quickshift(image, checkQuickshift(request), request.seed, signal);
   const count = countOf(regions);
   if (count > maxFeatures) {
     throw invalid(
@@ -77,12 +66,18 @@ async function regionsOf(image: Image, request: ImageRequest, signal: AbortSigna
   return regions;
 }
 
-function checkQuickshift(options: QuickshiftOptions): QuickshiftOptions {
+function checkQuickshift(request: ImageRequest): QuickshiftOptions {
+  const options = { ...referenceQuickshift, ...request.quickshift, white: request.white ?? 255 };
   const { white, kernelSize, maxDistance, ratio } = options;
   checkNumber('white', white, Number.MIN_VALUE, Number.MAX_VALUE);
-  checkNumber('quickshift.kernelSize', kernelSize, 1, 16);
+  checkNumber('quickshift.kernelSize', kernelSize, 1, 100);
   checkNumber('quickshift.maxDistance', maxDistance, 0, 1e6);
   checkNumber('quickshift.ratio', ratio, 0, 1);
+  if ((request.pixels.length / request.channels) * (2 * reachOf(kernelSize) + 1) ** 2 > maxPairs) {
+    throw invalid(
+      'pixels: looking for regions would take too long; send smaller or fewer images, or segments, or a smaller quickshift.kernelSize',
+    );
+  }
   return options;
 }
 
@@ -93,7 +88,7 @@ function subjectOf(image: Image, segments: Int32Array, hideColor: readonly numbe
   return {
     features: masker.places.length,
     masker,
-    neighbourhood: (samples, seed) => maskNeighbourhood(masker, regionMasks, samples, seed),
+    neighbourhood: (samples, seed, signal) => maskNeighbourhood(masker, regionMasks, { samples, seed, signal }),
   };
 }
 
@@ -110,6 +105,7 @@ function hidden({ pixels, channels }: Image, segments: Int32Array, color: readon
 
 function imageMasker({ pixels, channels }: Image, segments: Int32Array, without: Pixels): Masker<Pixels> {
   const parts = countOf(segments);
+  const memory = batchMemory();
   const fill = (batch: Pixels, masks: Uint8Array, from: number, to: number): void => {
     for (let row = from; row < to; row++) {
       const [mask, target] = [row * parts, (row - from) * pixels.length];
@@ -124,7 +120,7 @@ function imageMasker({ pixels, channels }: Image, segments: Int32Array, without:
     count: masks.length / parts,
     rowBytes: pixels.byteLength,
     batch: (from, to) => {
-      const batch = new Float32Array((to - from) * pixels.length);
+      const batch = memory((to - from) * pixels.length);
       fill(batch, masks, from, to);
       return batch;
     },

@@ -77,7 +77,7 @@ export function shapExplainer<Batch>(
       if (parts > 1) {
         const design = await designOf(parts);
         const sums = await evaluator.means(masker.rows(design.coalitions.masks), masker.rowsPerMask, columns);
-        values = shapleyValues(design, sums, base, differences);
+        values = await shapleyValues(design, sums, base, differences, signal);
       }
       const attributions = new Float64Array(features * outputs);
       masker.places.forEach((place, part) => {
@@ -101,17 +101,19 @@ function samplesFor(parts: number, asked: number | undefined): number {
  * @param values [coalitions, outputs], what the model makes of them
  * @param differences [outputs], prediction - base
  */
-export function shapleyValues(
+export async function shapleyValues(
   { coalitions: { count, masks, weights }, lower, ofOnes }: ShapDesign,
   values: Float64Array,
   base: Float64Array,
   differences: Float64Array,
-): Float64Array {
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
   const [parts, outputs] = [ofOnes.length, base.length];
   const attributions = new Float64Array(parts * outputs);
   const sumOfOnes = sumOf(ofOnes);
   const right = new Float64Array(parts);
   for (let output = 0; output < outputs; output++) {
+    await pause(signal);
     right.fill(0);
     for (let mask = 0; mask < count; mask++) {
       const gained = (weights[mask] ?? 0) * ((values[mask * outputs + output] ?? 0) - (base[output] ?? 0));

@@ -21,7 +21,7 @@ export function limeExplainer<Batch>(
   return {
     cost: () => samples,
     explain: async (subject, _, columns) => {
-      const { sample, rows, kernelWidth } = subject.neighbourhood(samples, seed);
+      const { sample, rows, kernelWidth } = await subject.neighbourhood(samples, seed, signal);
       const labels = await evaluator.means(rows, 1, columns);
       const options = {
         kernelWidth: lime.kernelWidth ?? kernelWidth,

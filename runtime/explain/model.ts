@@ -1,7 +1,7 @@
 import { RequestError } from '../errors.ts';
 
 /**
- * A model: so many rows in, [count, outputs] out, row by row.
+ * A model: so many rows in, [count, outputs] out, row by row. The batch is written over once the answer is there.
  *
  * @param signal aborted where nobody waits for the answer any more
  */
@@ -26,6 +26,15 @@ export const matrixRows = (values: Float32Array, width: number): RowSource<Float
   rowBytes: width * Float32Array.BYTES_PER_ELEMENT,
   batch: (from, to) => values.subarray(from * width, to * width),
 });
+
+/** Gives room for batches, each in the same memory as the one before. */
+export function batchMemory(): (length: number) => Float32Array {
+  let memory = new Float32Array();
+  return (length) => {
+    if (memory.length < length) memory = new Float32Array(length);
+    return memory.subarray(0, length);
+  };
+}
 
 export interface RunOptions {
   /** The most rows of one run of the model. */
@@ -71,12 +80,7 @@ export class Evaluator<Batch> {
       const outputs = this.#outputsOf(answer, to - from);
       const wanted = columns ?? Array.from({ length: outputs }, (_, output) => output);
       sums ??= new Float64Array((source.count / group) * wanted.length);
-      for (let row = from; row < to; row++) {
-        const [at, place] = [(row - from) * outputs, Math.floor(row / group) * wanted.length];
-        for (let column = 0; column < wanted.length; column++) {
-          sums[place + column] = (sums[place + column] ?? 0) + (answer[at + (wanted[column] ?? 0)] ?? NaN);
-        }
-      }
+      addRows(sums, answer, { from, to, outputs, wanted, group });
     }
     signal?.throwIfAborted();
     const means = (sums ?? new Float64Array()).map((sum) => sum / group);
@@ -96,5 +100,32 @@ export class Evaluator<Batch> {
       throw new RequestError('ModelFailed', `the model gives ${answer.length} numbers for ${rows} rows`);
     }
     return outputs;
+  }
+}
+
+interface Rows {
+  from: number;
+  to: number;
+  outputs: number;
+  wanted: readonly number[];
+  group: number;
+}
+
+/** Adds what the model gives for the rows from one number to below another to the sums of the groups that they are in. */
+function addRows(
+  sums: Float64Array,
+  answer: Float32Array | Float64Array,
+  { from, to, outputs, wanted, group }: Rows,
+): void {
+  for (let row = from; row < to;) {
+    const end = Math.min(to, (Math.floor(row / group) + 1) * group);
+    for (let column = 0; column < wanted.length; column++) {
+      const place = Math.floor(row / group) * wanted.length + column;
+      let sum = sums[place] ?? 0;
+      const [first, last] = [(row - from) * outputs + (wanted[column] ?? 0), (end - from) * outputs];
+      for (let at = first; at < last; at += outputs) sum += answer[at] ?? NaN;
+      sums[place] = sum;
+    }
+    row = end;
   }
 }

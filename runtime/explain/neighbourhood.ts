@@ -2,6 +2,7 @@ import { sequence, uniform } from '../numeric/random.ts';
 import type { Sample } from './local-model.ts';
 import type { Masker } from './subject.ts';
 import type { RowSource } from './model.ts';
+import { pause } from './pause.ts';
 
 /** Instances about one, as a local model sees them and as the model does. */
 export interface Neighbourhood<Batch> {
@@ -10,6 +11,15 @@ export interface Neighbourhood<Batch> {
   /** Of the kernel, where the request says none. */
   kernelWidth: number;
 }
+
+export interface NeighbourhoodOptions {
+  samples: number;
+  seed: number;
+  signal: AbortSignal | undefined;
+}
+
+/** Rows made in one go, before others have the thread. */
+export const rowsBetweenPauses = 512;
 
 /** How masks are drawn and how far they are from the whole, by what is masked. */
 export interface MaskDesign {
@@ -46,17 +56,17 @@ export const regionMasks: MaskDesign = {
 };
 
 /** Masks at random, the first of which keeps everything, at their cosine distance from it. */
-export function maskNeighbourhood<Batch>(
+export async function maskNeighbourhood<Batch>(
   masker: Masker<Batch>,
   design: MaskDesign,
-  samples: number,
-  seed: number,
-): Neighbourhood<Batch> {
+  { samples, seed, signal }: NeighbourhoodOptions,
+): Promise<Neighbourhood<Batch>> {
   const parts = masker.places.length;
   const masks = new Uint8Array(samples * parts).fill(1);
   const distances = new Float64Array(samples);
   const next = sequence(uniform, seed, ['masks']);
   for (let row = 1; row < samples; row++) {
+    if (row % rowsBetweenPauses === 0) await pause(signal);
     const mask = masks.subarray(row * parts, (row + 1) * parts);
     design.draw(mask, next);
     const kept = mask.reduce((sum, part) => sum + part, 0);

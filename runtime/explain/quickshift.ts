@@ -22,6 +22,9 @@ export interface QuickshiftOptions {
   white: number;
 }
 
+/** How far a pixel looks, in rows and columns. */
+export const reachOf = (kernelSize: number): number => Math.ceil(3 * kernelSize);
+
 const tieBreaking = 1e-5;
 
 /** What LIME's Python package looks for regions with. */
@@ -41,7 +44,7 @@ export async function quickshift(
 ): Promise<Int32Array> {
   const { height, width } = image;
   const colors = toLab(image, white).map((value) => value * ratio);
-  const reach = Math.ceil(3 * kernelSize);
+  const reach = reachOf(kernelSize);
   const densities = Float64Array.from(normal(seed, ['quickshift'], height * width), (value) => tieBreaking * value);
   for (let row = 0; row < height; row++) {
     await pause(signal);

@@ -18,7 +18,7 @@ export interface Subject<Batch> {
   readonly features: number;
   readonly masker: Masker<Batch>;
   /** What LIME fits a model to: so many rows, the first of which is the instance. */
-  neighbourhood(samples: number, seed: number): Neighbourhood<Batch>;
+  neighbourhood(samples: number, seed: number, signal: AbortSignal | undefined): Promise<Neighbourhood<Batch>>;
 }
 
 /** All instances of a request, and what its answer says of them beside numbers. */

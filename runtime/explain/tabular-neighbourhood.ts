@@ -1,7 +1,8 @@
 import { normal, sequence, uniform } from '../numeric/random.ts';
 import { checkFinite, checkIndices } from './checks.ts';
 import { matrixRows } from './model.ts';
-import type { Neighbourhood } from './neighbourhood.ts';
+import { rowsBetweenPauses, type Neighbourhood, type NeighbourhoodOptions } from './neighbourhood.ts';
+import { pause } from './pause.ts';
 import { binOf, quartileBins, type Bins } from './quartiles.ts';
 import type { Condition, TabularRequest } from './request.ts';
 
@@ -75,12 +76,11 @@ export function conditionsOf(columns: readonly Column[], instance: Float32Array)
 }
 
 /** Rows about the background's mean, not about the instance, as the reference draws them; the first is the instance. */
-export function tabularNeighbourhood(
+export async function tabularNeighbourhood(
   columns: readonly Column[],
   instance: Float32Array,
-  samples: number,
-  seed: number,
-): Neighbourhood<Float32Array> {
+  { samples, seed, signal }: NeighbourhoodOptions,
+): Promise<Neighbourhood<Float32Array>> {
   const features = columns.length;
   const random = {
     uniform: sequence(uniform, seed, ['neighbourhood']),
@@ -90,13 +90,15 @@ export function tabularNeighbourhood(
   const data = new Float64Array(samples * features);
   rows.set(instance);
   columns.forEach((column, feature) => (data[feature] = seenOfInstance(column, instance[feature] ?? 0)));
-  for (let at = features; at < rows.length; at++) {
-    const column = columns[at % features];
-    if (!column) continue;
-    const { value, seen } = perturb(column, instance[at % features] ?? 0, random);
-    [rows[at], data[at]] = [value, seen];
+  const distances = new Float64Array(samples);
+  for (let row = 1; row < samples; row++) {
+    if (row % rowsBetweenPauses === 0) await pause(signal);
+    for (const [feature, column] of columns.entries()) {
+      const { value, seen } = perturb(column, instance[feature] ?? 0, random);
+      [rows[row * features + feature], data[row * features + feature]] = [value, seen];
+    }
+    distances[row] = distanceFromFirst(data, features, row);
   }
-  const distances = Float64Array.from({ length: samples }, (_, row) => distanceFromFirst(data, features, row));
   const sample = { count: samples, features, data, distances };
   return { sample, rows: matrixRows(rows, features), kernelWidth: 0.75 * Math.sqrt(features) };
 }

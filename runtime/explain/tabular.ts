@@ -1,5 +1,5 @@
 import { checkMatrix, checkWhole, maxFeatures } from './checks.ts';
-import { matrixRows, type RowSource } from './model.ts';
+import { batchMemory, matrixRows, type RowSource } from './model.ts';
 import type { Condition, TabularRequest } from './request.ts';
 import type { Masker, Subjects } from './subject.ts';
 import { columnsOf, conditionsOf, tabularNeighbourhood } from './tabular-neighbourhood.ts';
@@ -17,7 +17,8 @@ export function tabularSubjects(request: TabularRequest): Subjects<Float32Array,
     all: instances.map((instance) => ({
       features,
       masker: tabularMasker(instance, background, nothing),
-      neighbourhood: (samples, seed) => tabularNeighbourhood(columns ?? columnsOf(request), instance, samples, seed),
+      neighbourhood: (samples, seed, signal) =>
+        tabularNeighbourhood(columns ?? columnsOf(request), instance, { samples, seed, signal }),
     })),
     about: columns ? { conditions: instances.map((instance) => conditionsOf(columns, instance)) } : {},
   };
@@ -34,26 +35,32 @@ function tabularMasker(
 ): Masker<Float32Array> {
   const width = instance.length;
   const places = varying(instance, background);
+  const count = nothing.count;
+  const memory = batchMemory();
   const fill = (batch: Float32Array, masks: Uint8Array, from: number, to: number): void => {
-    for (let row = from; row < to; row++) {
-      const mask = Math.floor(row / nothing.count) * places.length;
-      const [source, target] = [(row % nothing.count) * width, (row - from) * width];
-      batch.set(background.subarray(source, source + width), target);
+    for (let row = from; row < to;) {
+      const mask = Math.floor(row / count);
+      const end = Math.min(to, (mask + 1) * count);
+      const [start, stop] = [(row - from) * width, (end - from) * width];
+      batch.set(background.subarray((row - mask * count) * width, (end - mask * count) * width), start);
       for (let part = 0; part < places.length; part++) {
+        if (masks[mask * places.length + part] !== 1) continue;
         const place = places[part] ?? 0;
-        if (masks[mask + part] === 1) batch[target + place] = instance[place] ?? 0;
+        const own = instance[place] ?? 0;
+        for (let at = start + place; at < stop; at += width) batch[at] = own;
       }
+      row = end;
     }
   };
   return {
     places,
-    rowsPerMask: nothing.count,
+    rowsPerMask: count,
     nothing,
     rows: (masks) => ({
-      count: (masks.length / places.length) * nothing.count,
+      count: (masks.length / places.length) * count,
       rowBytes: nothing.rowBytes,
       batch: (from, to) => {
-        const batch = new Float32Array((to - from) * width);
+        const batch = memory((to - from) * width);
         fill(batch, masks, from, to);
         return batch;
       },

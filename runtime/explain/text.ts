@@ -39,7 +39,7 @@ function subjectOf(pieces: Pieces): Subject<Texts> {
   return {
     features: pieces.words.length,
     masker,
-    neighbourhood: (samples, seed) => maskNeighbourhood(masker, wordMasks, samples, seed),
+    neighbourhood: (samples, seed, signal) => maskNeighbourhood(masker, wordMasks, { samples, seed, signal }),
   };
 }
 

@@ -40,7 +40,7 @@ describe('beside the Python package lime', () => {
   test.each([
     ['words', wordMasks, 'words, highest weights'],
     ['regions', regionMasks, 'regions'],
-  ])('%s are as far from the whole as there', (_, design, name) => {
+  ])('%s are as far from the whole as there', async (_, design, name) => {
     const given = reference.lime.find((candidate) => candidate.name === name);
     if (!given) throw new Error(name);
     const parts = given.data[0]?.length ?? 0;
@@ -50,7 +50,11 @@ describe('beside the Python package lime', () => {
       nothing: { count: 1, rowBytes: 1, batch: () => [''] },
       rows: () => ({ count: 1, rowBytes: 1, batch: () => [''] }),
     };
-    const { sample, kernelWidth } = maskNeighbourhood(masker, design, 400, 1);
+    const { sample, kernelWidth } = await maskNeighbourhood(masker, design, {
+      samples: 400,
+      seed: 1,
+      signal: undefined,
+    });
     const theirs = new Map(given.data.map((mask, row) => [sum(mask), given.distances[row] ?? NaN]));
     let compared = 0;
     for (let row = 0; row < sample.count; row++) {

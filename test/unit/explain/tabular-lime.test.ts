@@ -22,8 +22,11 @@ function request(lime: LimeOptions = {}): TabularRequest {
   return { kind: 'tabular', method: 'lime', seed: 2, features: 3, rows, background, categorical: [1], samples, lime };
 }
 
-function neighbours(given: TabularRequest): { columns: number[][]; seen: number[][]; distances: Float64Array } {
-  const { sample, rows } = tabularNeighbourhood(columnsOf(given), given.rows, samples, given.seed);
+async function neighbours(
+  given: TabularRequest,
+): Promise<{ columns: number[][]; seen: number[][]; distances: Float64Array }> {
+  const drawing = { samples, seed: given.seed, signal: undefined };
+  const { sample, rows } = await tabularNeighbourhood(columnsOf(given), given.rows, drawing);
   const batch = rows.batch(0, samples);
   const column = (of: ArrayLike<number>, feature: number): number[] =>
     Array.from({ length: samples }, (_, row) => of[3 * row + feature] ?? NaN);
@@ -41,17 +44,17 @@ const shareOf = (values: readonly number[], wanted: number): number =>
   values.filter((value) => value === wanted).length / values.length;
 
 describe('the neighbourhood of a row of numbers', () => {
-  test('begins with the row itself, at no distance', () => {
+  test('begins with the row itself, at no distance', async () => {
     for (const discretize of [true, false]) {
-      const { columns, distances, seen } = neighbours(request({ discretize }));
+      const { columns, distances, seen } = await neighbours(request({ discretize }));
       expect(columns.map(([first]) => first)).toEqual([10.5, 1, 7]);
       expect(distances[0]).toBe(0);
       if (discretize) expect(seen.map(([first]) => first)).toEqual([1, 1, 1]);
     }
   });
 
-  test('has numbers of each quarter of the background as often, within what the background has there', () => {
-    const { columns, seen } = neighbours(request());
+  test('has numbers of each quarter of the background as often, within what the background has there', async () => {
+    const { columns, seen } = await neighbours(request());
     const background = Float64Array.from(request().background.filter((_, at) => at % 3 === 0));
     const bins = quartileBins(background);
     const drawn = columns[0]?.slice(1) ?? [];
@@ -66,21 +69,21 @@ describe('the neighbourhood of a row of numbers', () => {
     expect(seen[0]?.slice(1)).toEqual(drawn.map((value) => (binOf(bins.edges, value) === own ? 1 : 0)));
   });
 
-  test('has categories as often as the background, and sees whether they are the row’s', () => {
-    const { columns, seen } = neighbours(request());
+  test('has categories as often as the background, and sees whether they are the row’s', async () => {
+    const { columns, seen } = await neighbours(request());
     expect(shareOf(columns[1] ?? [], 0)).toBeCloseTo(0.6, 1);
     expect(shareOf(columns[1] ?? [], 2)).toBeCloseTo(0.1, 1);
     expect(seen[1]).toEqual(columns[1]?.map((value) => (value === 1 ? 1 : 0)));
   });
 
-  test('leaves a column alone that has one value', () => {
-    const { columns, seen } = neighbours(request());
+  test('leaves a column alone that has one value', async () => {
+    const { columns, seen } = await neighbours(request());
     expect(new Set(columns[2])).toEqual(new Set([7]));
     expect(new Set(seen[2])).toEqual(new Set([1]));
   });
 
-  test('has, without quarters, numbers with the background’s mean and deviation, seen standardised', () => {
-    const { columns, seen } = neighbours(request({ discretize: false }));
+  test('has, without quarters, numbers with the background’s mean and deviation, seen standardised', async () => {
+    const { columns, seen } = await neighbours(request({ discretize: false }));
     expect(mean(columns[0] ?? [])).toBeCloseTo(10, 0);
     expect(deviation(columns[0] ?? [])).toBeCloseTo(3, 0);
     expect(deviation(seen[0]?.slice(1) ?? [])).toBeCloseTo(1, 1);
@@ -89,33 +92,42 @@ describe('the neighbourhood of a row of numbers', () => {
     expect(Math.max(...restored)).toBeLessThan(1);
   });
 
-  test('is as far away as what is seen differs', () => {
-    const { seen, distances } = neighbours(request());
+  test('is as far away as what is seen differs', async () => {
+    const { seen, distances } = await neighbours(request());
     const differing = Array.from(distances.keys(), (row) => seen.filter((column) => column[row] !== column[0]).length);
     expect([...distances]).toEqual(differing.map(Math.sqrt));
   });
 
-  test('can be drawn from any background, however degenerate', () => {
+  test('can be drawn from any background, however degenerate', async () => {
     const value = fc.oneof(
       fc.constantFrom(0, 1, -1, 1e6, 1e-30),
       fc.float({ min: Math.fround(-1e30), max: Math.fround(1e30), noNaN: true }),
     );
-    fc.assert(
-      fc.property(fc.array(value, { minLength: 1, maxLength: 12 }), value, fc.boolean(), (column, own, discretize) => {
-        const given: TabularRequest = {
-          ...request({ discretize }),
-          features: 1,
-          rows: Float32Array.from([own]),
-          background: Float32Array.from(column),
-          categorical: [],
-        };
-        const { rows, sample } = tabularNeighbourhood(columnsOf(given), given.rows, 40, 1);
-        expect(sample.data.every(Number.isFinite)).toBe(true);
-        const drawn = [...rows.batch(1, 40)];
-        if (!discretize) return;
-        expect(Math.min(...drawn)).toBeGreaterThanOrEqual(Math.min(...given.background));
-        expect(Math.max(...drawn)).toBeLessThanOrEqual(Math.max(...given.background));
-      }),
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(value, { minLength: 1, maxLength: 12 }),
+        value,
+        fc.boolean(),
+        async (column, own, discretize) => {
+          const given: TabularRequest = {
+            ...request({ discretize }),
+            features: 1,
+            rows: Float32Array.from([own]),
+            background: Float32Array.from(column),
+            categorical: [],
+          };
+          const { rows, sample } = await tabularNeighbourhood(columnsOf(given), given.rows, {
+            samples: 40,
+            seed: 1,
+            signal: undefined,
+          });
+          expect(sample.data.every(Number.isFinite)).toBe(true);
+          const drawn = [...rows.batch(1, 40)];
+          if (!discretize) return;
+          expect(Math.min(...drawn)).toBeGreaterThanOrEqual(Math.min(...given.background));
+          expect(Math.max(...drawn)).toBeLessThanOrEqual(Math.max(...given.background));
+        },
+      ),
       { numRuns: 60 },
     );
   });
