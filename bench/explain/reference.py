@@ -208,8 +208,16 @@ def segments_case():
     y, x = np.mgrid[0:20, 0:24]
     image = np.stack([np.sin(x / 4), np.cos(y / 5), np.sin((x + y) / 6)], axis=2) * 90 + 120
     image = np.clip(image + random.normal(0, 6, image.shape), 0, 255).round().astype(np.uint8)
-    segments = quickshift(image, kernel_size=4, max_dist=200, ratio=0.2, rng=42)
-    return {"pixels": image.tolist(), "segments": segments.tolist()}
+    found = [
+        {
+            "kernelSize": kernel_size,
+            "maxDistance": max_distance,
+            "ratio": ratio,
+            "segments": quickshift(image, kernel_size=kernel_size, max_dist=max_distance, ratio=ratio, rng=42).tolist(),
+        }
+        for kernel_size, max_distance, ratio in [(4, 200, 0.2), (1, 6, 0.5), (2, 10, 1.0)]
+    ]
+    return {"pixels": image.tolist(), "found": found}
 
 
 random = np.random.RandomState(11)

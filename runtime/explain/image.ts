@@ -66,8 +66,18 @@ async function regionsOf(image: Image, request: ImageRequest, signal: AbortSigna
   return regions;
 }
 
+/**
+ * LIME's for images of 224 × 224 and more, of which it would leave a handful of regions in smaller ones: for these a smaller kernel, and
+ * the distance that is scikit-image's default.
+ */
+function automaticQuickshift({ height, width }: ImageRequest): typeof referenceQuickshift {
+  const scale = Math.sqrt(height * width) / 224;
+  if (scale >= 1) return referenceQuickshift;
+  return { ...referenceQuickshift, kernelSize: Math.max(1, referenceQuickshift.kernelSize * scale), maxDistance: 10 };
+}
+
 function checkQuickshift(request: ImageRequest): QuickshiftOptions {
-  const options = { ...referenceQuickshift, ...request.quickshift, white: request.white ?? 255 };
+  const options = { ...automaticQuickshift(request), ...request.quickshift, white: request.white ?? 255 };
   const { white, kernelSize, maxDistance, ratio } = options;
   checkNumber('white', white, Number.MIN_VALUE, Number.MAX_VALUE);
   checkNumber('quickshift.kernelSize', kernelSize, 1, 100);

@@ -6,7 +6,7 @@ import { pause } from './pause.ts';
 import type { Explainer } from './subject.ts';
 
 /** What depends on the number of parts alone, and is the same for every instance. */
-export interface ShapDesign {
+interface ShapDesign {
   coalitions: Coalitions;
   /** Of the weighted Gram matrix of the masks: its Cholesky factor, and the solution for a right side of ones. */
   lower: Float64Array;
@@ -16,7 +16,7 @@ export interface ShapDesign {
 const masksBetweenPauses = 256;
 
 /** @param parts at least 2 */
-export async function shapDesign(
+async function shapDesign(
   parts: number,
   samples: number,
   seed: number,
@@ -101,7 +101,7 @@ function samplesFor(parts: number, asked: number | undefined): number {
  * @param values [coalitions, outputs], what the model makes of them
  * @param differences [outputs], prediction - base
  */
-export async function shapleyValues(
+async function shapleyValues(
   { coalitions: { count, masks, weights }, lower, ofOnes }: ShapDesign,
   values: Float64Array,
   base: Float64Array,

@@ -64,7 +64,7 @@ export interface ImageRequest extends Asked {
   white?: number;
   /** [count, height, width]: which region each pixel is in, numbered from 0; found by quickshift unless said. */
   segments?: Int32Array;
-  /** How regions are looked for; smaller kernels and distances make smaller regions, which small images need. */
+  /** How regions are looked for: unless said as LIME's package does, with a smaller kernel and distance for images below 224 × 224. */
   quickshift?: Partial<Omit<QuickshiftOptions, 'white'>>;
   /** [channels]: what takes the place of a region; the mean of its pixels unless said. */
   hideColor?: readonly number[];

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { explain } from '../../../runtime/explain/explain.ts';
 import { imageSubjects } from '../../../runtime/explain/image.ts';
+import { toLab } from '../../../runtime/explain/lab-color.ts';
 import { quickshift, referenceQuickshift, type Image } from '../../../runtime/explain/quickshift.ts';
 import type { ImageRequest, Method } from '../../../runtime/explain/request.ts';
 import { rowByRow } from './network.ts';
@@ -114,6 +115,19 @@ describe('explaining images', () => {
     }
   });
 
+  test('finds more than a handful of regions also in an image as small as a digit', async () => {
+    const radius = (at: number): number => Math.hypot((at % 28) - 14, Math.floor(at / 28) - 14);
+    const zero = Float32Array.from({ length: 28 * 28 }, (_, at) => (Math.abs(radius(at) - 8) < 2 ? 255 : 0));
+    const small = { kind: 'image', method: 'kernel_shap', seed: 1, height: 28, width: 28, channels: 1 } as const;
+    const { about } = await imageSubjects({ ...small, pixels: zero }, undefined);
+    expect(new Set(about.segments).size).toBeGreaterThan(9);
+    const coarse = await imageSubjects(
+      { ...small, pixels: zero, quickshift: { kernelSize: 4, maxDistance: 200 } },
+      undefined,
+    );
+    expect(new Set(coarse.about.segments).size).toBeLessThan(6);
+  });
+
   test('never holds more pixels at a time than a few megabytes of them', async () => {
     const large = new Float32Array(256 * 256 * 3);
     const counts: number[] = [];
@@ -126,6 +140,19 @@ describe('explaining images', () => {
       },
     );
     expect(Math.max(...counts)).toBe(21);
+  });
+});
+
+describe('colours', () => {
+  test.each([
+    ['white', [255, 255, 255], [100, 0, 0]],
+    ['black', [0, 0, 0], [0, 0, 0]],
+    ['red', [255, 0, 0], [53.24, 80.09, 67.2]],
+    ['blue', [0, 0, 255], [32.3, 79.19, -107.86]],
+    ['dark grey', [6, 6, 6], [1.65, 0, 0]],
+  ])('are compared in CIE L*a*b*: %s', (_, color, lab) => {
+    const found = toLab({ pixels: Float32Array.from(color), height: 1, width: 1, channels: 3 }, 255);
+    lab.forEach((value, axis) => expect(Math.abs((found[axis] ?? NaN) - value)).toBeLessThan(0.02));
   });
 });
 

@@ -81,6 +81,15 @@ describe('a local model', () => {
     expect(await usedBy({ selection: 'none', maxFeatures: 1 })).toHaveLength(9);
   });
 
+  test('is chosen by what features do to the instance, where small deviations count almost in full', async () => {
+    const sample = sampleOf(8, 60, 2);
+    for (let row = 0; row < 60; row++) sample.data[row * 2] = (sample.data[row * 2] ?? 0) / 15;
+    sample.data.set([0.1, 0.1]);
+    const labels = labelsOf(sample, (row) => 10 * (row[0] ?? 0) + 6 * (row[1] ?? 0));
+    const [model] = await fitLocalModels(sample, labels, options({ selection: 'highest_weights', maxFeatures: 1 }));
+    expect(model?.used).toEqual([0]);
+  });
+
   test('of labels that are all the same has no slope and misses nothing', async () => {
     const sample = sampleOf(5, 50, 3);
     const [model] = await fitLocalModels(sample, new Float64Array(50).fill(0.25), options({ selection: 'auto' }));
@@ -99,6 +108,7 @@ describe('a local model', () => {
       const labels = labelsOf(sample, (row) => 2 * (row[0] ?? 0));
       const [model] = await fitLocalModels(sample, labels, options({ selection, maxFeatures: 4 }));
       expect(model?.score).toBeGreaterThan(0.99);
+      expect([...(model?.used ?? [])].sort()).toEqual([0, 1, 2, 3]);
       expect(model?.coefficients[1]).toBeCloseTo(0, 9);
       expect((model?.coefficients[0] ?? 0) + (model?.coefficients[3] ?? 0)).toBeCloseTo(2, 0);
     },

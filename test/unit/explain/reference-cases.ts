@@ -9,7 +9,10 @@ export interface Reference {
   shap: ShapCase[];
   lime: LimeCase[];
   quartiles: QuartileCase[];
-  quickshift: { pixels: number[][][]; segments: number[][] };
+  quickshift: {
+    pixels: number[][][];
+    found: { kernelSize: number; maxDistance: number; ratio: number; segments: number[][] }[];
+  };
   text: { text: string; words: string[] };
 }
 
@@ -34,7 +37,7 @@ export interface LimeCase {
   models: (Omit<LocalModel, 'coefficients'> & { output: number; coefficients: number[] })[];
 }
 
-export interface QuartileCase {
+interface QuartileCase {
   name: string;
   values: number[];
   edges: number[];
