@@ -47,8 +47,8 @@ export interface SharedStorage {
 }
 
 export interface StorageConfig extends SharedStorage {
-  s3Endpoint: string | undefined;
-  s3Region: string | undefined;
+  endpoint: string | undefined;
+  region: string | undefined;
   /** PEM. */
   ca: string | undefined;
   /** The variables of `credentialKeys` that are set. */
@@ -91,12 +91,12 @@ export function readServingConfig(environment: Environment): ServingConfig {
     pinDir: read.optional(servingEnv.pinDir) ?? paths.pin,
     storage: {
       ...readSharedStorage(environment),
-      s3Endpoint: read.optionalMatching(
-        servingEnv.s3Endpoint,
+      endpoint: read.optionalMatching(
+        servingEnv.endpoint,
         /^https?:\/\/[^\s/@]+\/?$/,
         'a URL such as http://minio.storage.svc:9000',
       ),
-      s3Region: read.optional(servingEnv.s3Region),
+      region: read.optional(servingEnv.region),
       ca: read.optional(servingEnv.storageCa),
       credentials: read.present(credentialVariables),
     },
@@ -125,8 +125,8 @@ export function storageOf(
   const prefix = locationPrefixes[name];
   return {
     ...shared,
-    s3Endpoint: endpoint,
-    s3Region: region,
+    endpoint,
+    region,
     ca: read.optional(prefix + servingEnv.storageCa),
     credentials: read.present(credentialVariables, prefix),
   };

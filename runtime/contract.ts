@@ -41,9 +41,9 @@ export const servingEnv = {
   /** `cpu` or `cuda`: the ONNX Runtime execution provider. */
   executionProvider: 'MODELYARD_EXECUTION_PROVIDER',
   /** Optional. */
-  s3Endpoint: 'MODELYARD_S3_ENDPOINT',
+  endpoint: 'MODELYARD_STORAGE_ENDPOINT',
   /** Optional. */
-  s3Region: 'MODELYARD_S3_REGION',
+  region: 'MODELYARD_STORAGE_REGION',
   /** Optional: PEM certificates to trust beside the public ones. */
   storageCa: 'MODELYARD_STORAGE_CA',
   /** Comma-separated CIDRs of private address ranges that a model URI may name. */

@@ -71,7 +71,7 @@ export async function fromRemote<T>(kind: Kind, files: RemoteFile[], work: Work<
 async function withPart<T>(work: Work<unknown>, files: RemoteFile[], use: (part: string) => Promise<T>): Promise<T> {
   const { request, storage } = work;
   const versions = files.map(({ path, size, version }) => version && JSON.stringify([path, size, version]));
-  const source = JSON.stringify([request.uri, storage.s3Endpoint]);
+  const source = JSON.stringify([request.uri, storage.endpoint]);
   const key = await partialKey(source, files.length === 0 ? [undefined] : versions);
   const part = await claim(storage.cacheDir, key, Date.now());
   try {

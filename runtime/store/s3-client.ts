@@ -30,10 +30,10 @@ export function openClient(
     AWS_SESSION_TOKEN: sessionToken,
   } = storage.credentials;
   return new S3Client({
-    region: storage.s3Region ?? 'us-east-1',
+    region: storage.region ?? 'us-east-1',
     followRegionRedirects: true,
     maxAttempts: attempts,
-    ...(storage.s3Endpoint !== undefined && { endpoint: storage.s3Endpoint, forcePathStyle: true }),
+    ...(storage.endpoint !== undefined && { endpoint: storage.endpoint, forcePathStyle: true }),
     // Without credentials the bucket is taken for public. The client's own search for some would ask the node's metadata address.
     ...(accessKeyId && secretAccessKey
       ? { credentials: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) } }

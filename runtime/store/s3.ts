@@ -17,7 +17,7 @@ import {
 export const s3: Scheme = async (context) => {
   const { url, shown, signal, storage, subject } = context;
   const key = decodeURIComponent(url.pathname.slice(1));
-  const endpoint = storage.s3Endpoint ?? 'Amazon S3';
+  const endpoint = storage.endpoint ?? 'Amazon S3';
   const client = openClient(storage, context.connections, context.limits, 3);
   const place: Place = { client, endpoint, bucket: url.hostname, shown, subject, access: 'read', signal };
   const name = key.slice(key.lastIndexOf('/') + 1);

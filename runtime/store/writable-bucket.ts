@@ -31,7 +31,7 @@ export async function openBucket(place: WritablePlace): Promise<WritableFolder> 
   const bucket = url.hostname;
   const connections = openConnections(storage.allowedCidrs, storage.ca, limits);
   const client = openClient(storage, connections, limits, 1);
-  const endpoint = storage.s3Endpoint ?? 'Amazon S3';
+  const endpoint = storage.endpoint ?? 'Amazon S3';
   const about = { client, endpoint, bucket, subject: { noun, field }, access: 'read and write', signal } as const;
   const options = { abortSignal: signal };
 

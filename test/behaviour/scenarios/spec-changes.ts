@@ -57,12 +57,12 @@ const changes: Change[] = [
   {
     field: 'model.storage.endpoint',
     spec: model({ storage: { endpoint: 'http://s3.test:9000' } }),
-    template: env(servingEnv.s3Endpoint, 'http://s3.test:9000'),
+    template: env(servingEnv.endpoint, 'http://s3.test:9000'),
   },
   {
     field: 'model.storage.region',
     spec: model({ storage: { region: 'eu-1' } }),
-    template: env(servingEnv.s3Region, 'eu-1'),
+    template: env(servingEnv.region, 'eu-1'),
   },
   {
     field: 'model.storage.credentialsSecretRef',

@@ -139,7 +139,7 @@ describe('data in a bucket', () => {
     s3 = await startS3Server();
   }, 600_000);
   afterAll(() => s3.close());
-  const storage = () => ({ s3Endpoint: s3.endpoint, credentials: s3.credentials });
+  const storage = () => ({ endpoint: s3.endpoint, credentials: s3.credentials });
 
   test('a key is a file, and a prefix a folder, with or without a slash', async () => {
     await s3.put('data', { 'train.csv': csv, 'sets/a.csv': csv, 'sets/b/c.csv': 'x\n1\n' });
@@ -175,8 +175,8 @@ describe('data in a bucket', () => {
       url.includes('/part/17') ? { status: 403, code: 'AccessDenied' } : 'pass',
     );
     try {
-      const s3Endpoint = `http://127.0.0.1:${proxy.port}`;
-      const error = await work.dataError('s3://data/part/', { storage: { ...storage(), s3Endpoint } });
+      const endpoint = `http://127.0.0.1:${proxy.port}`;
+      const error = await work.dataError('s3://data/part/', { storage: { ...storage(), endpoint } });
       expect(error).toMatchObject({ code: 'AccessDenied', message: expect.stringContaining('403') });
       expect(await work.parts()).toEqual([]);
     } finally {
@@ -194,8 +194,8 @@ describe('data in a bucket', () => {
       code: 'NotFound',
       message: expect.stringContaining('no bucket "nobody"'),
     });
-    const s3Endpoint = 'http://127.0.0.1:1';
-    expect(await work.dataError('s3://data/x.csv', { storage: { s3Endpoint } })).toMatchObject({
+    const endpoint = 'http://127.0.0.1:1';
+    expect(await work.dataError('s3://data/x.csv', { storage: { endpoint } })).toMatchObject({
       code: 'StorageUnavailable',
       message: expect.stringContaining('spec.train.data.storage.endpoint'),
     });

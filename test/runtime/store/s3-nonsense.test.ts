@@ -22,11 +22,11 @@ describe('an S3 endpoint that is none', () => {
     'is a fault that names it and is tried again, where it %s',
     async (_, uri, listener) => {
       const server = await serve(listener);
-      const s3Endpoint = `http://127.0.0.1:${server.port}`;
+      const endpoint = `http://127.0.0.1:${server.port}`;
       try {
-        const fault = await work.fault(uri, { storage: { s3Endpoint }, limits: { stallTimeoutMs: 200 } });
+        const fault = await work.fault(uri, { storage: { endpoint }, limits: { stallTimeoutMs: 200 } });
         expect(fault).toMatchObject({ code: 'StorageUnavailable', retrying: true });
-        expect(fault.message).toContain(s3Endpoint);
+        expect(fault.message).toContain(endpoint);
         expect(fault.message.length).toBeLessThan(600);
       } finally {
         await server.close();

@@ -17,7 +17,7 @@ describe('s3 URIs, on a real S3 server', () => {
   });
   afterEach(() => work.remove());
 
-  const storage = () => ({ s3Endpoint: s3.endpoint, credentials: s3.credentials });
+  const storage = () => ({ endpoint: s3.endpoint, credentials: s3.credentials });
 
   test('a prefix is a folder with the digest that sha256sum gives', async () => {
     await s3.put('models', {
@@ -38,7 +38,7 @@ describe('s3 URIs, on a real S3 server', () => {
     const proxy = await cuttingProxy(Number(new URL(s3.endpoint).port), [1_000_000, 1_000_000]);
     try {
       const found = await work.resolve('s3://models/big.onnx', {
-        storage: { ...storage(), s3Endpoint: `http://127.0.0.1:${proxy.port}` },
+        storage: { ...storage(), endpoint: `http://127.0.0.1:${proxy.port}` },
       });
       expect(found.digest).toBe(sha256(content));
       expect(sha256(await readFile(found.modelPath))).toBe(sha256(content));
@@ -74,7 +74,7 @@ describe('s3 URIs, on a real S3 server', () => {
   test('an endpoint in a range that is not allowed is refused', async () => {
     const fault = await work.fault('s3://models/a.onnx', { storage: { ...storage(), allowedCidrs: [] } });
     expect(fault).toMatchObject({ code: 'AddressNotAllowed', message: expect.stringContaining('loopback') });
-    const named = { ...storage(), s3Endpoint: s3.endpoint.replace('127.0.0.1', 'localhost'), allowedCidrs: [] };
+    const named = { ...storage(), endpoint: s3.endpoint.replace('127.0.0.1', 'localhost'), allowedCidrs: [] };
     expect(await work.fault('s3://models/a.onnx', { storage: named })).toMatchObject({ code: 'AddressNotAllowed' });
   });
 });

@@ -46,8 +46,8 @@ export async function openWorkplace(): Promise<Workplace> {
   const cacheDir = join(folder, 'cache');
   const volumesDir = join(folder, 'volumes');
   const storageOf = (changes: Changes['storage']): StorageConfig => ({
-    s3Endpoint: undefined,
-    s3Region: undefined,
+    endpoint: undefined,
+    region: undefined,
     ca: undefined,
     allowedCidrs: ['127.0.0.0/8'],
     cacheDir,

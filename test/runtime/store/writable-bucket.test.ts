@@ -32,7 +32,7 @@ afterEach(async () => {
 async function open(storage: Opening['storage'] = {}, options: Opening['options'] = {}): Promise<WritableFolder> {
   const folder = await openFolder({
     uri: `s3://${bucket}/runs`,
-    storage: { s3Endpoint: s3.endpoint, credentials: s3.credentials, ...storage },
+    storage: { endpoint: s3.endpoint, credentials: s3.credentials, ...storage },
     options,
   });
   closing.push(() => folder.close());
@@ -48,7 +48,7 @@ async function openBehind(
   let count = 0;
   const proxy = await s3Proxy(s3.endpoint, (request) => (opened ? fate(request, ++count) : 'pass'));
   closing.push(() => proxy.close());
-  const folder = await open({ s3Endpoint: `http://127.0.0.1:${proxy.port}` }, options);
+  const folder = await open({ endpoint: `http://127.0.0.1:${proxy.port}` }, options);
   opened = true;
   return folder;
 }
@@ -67,7 +67,7 @@ test('a list has all pages', async () => {
 
 test('the root of a bucket is a folder, and opening one leaves nothing', async () => {
   for (const uri of [`s3://${bucket}`, `s3://${bucket}/`, `s3://${bucket}/with%20space/`]) {
-    const folder = await openFolder({ uri, storage: { s3Endpoint: s3.endpoint, credentials: s3.credentials } });
+    const folder = await openFolder({ uri, storage: { endpoint: s3.endpoint, credentials: s3.credentials } });
     closing.push(() => folder.close());
     expect(await folder.list('')).toEqual([]);
     expect(await keys()).toEqual([]);
@@ -113,8 +113,8 @@ test('wrong or absent credentials are AccessDenied, and never shown', async () =
 });
 
 test('an endpoint in a range that is not allowed is refused', async () => {
-  for (const s3Endpoint of [s3.endpoint, s3.endpoint.replace('127.0.0.1', 'localhost')]) {
-    expect(await storeErrorOf(open({ s3Endpoint, allowedCidrs: [] }))).toMatchObject({ code: 'AddressNotAllowed' });
+  for (const endpoint of [s3.endpoint, s3.endpoint.replace('127.0.0.1', 'localhost')]) {
+    expect(await storeErrorOf(open({ endpoint, allowedCidrs: [] }))).toMatchObject({ code: 'AddressNotAllowed' });
   }
 });
 
@@ -203,7 +203,7 @@ describe('a server without conditional writes is refused when the folder is open
       response.writeHead(request.method === 'PUT' ? status : 204).end();
     });
     closing.push(() => server.close());
-    const error = await storeErrorOf(open({ s3Endpoint: `http://127.0.0.1:${server.port}` }));
+    const error = await storeErrorOf(open({ endpoint: `http://127.0.0.1:${server.port}` }));
     expect(error).toMatchObject({ code: 'StorageUnsupported', retrying: false });
     expect(error.message).toMatch(/If-None-Match.*spec\.checkpoint\.storage\.endpoint.*pvc:\/\/CLAIM\/PATH/);
   });

@@ -15,8 +15,8 @@ export function openFolder({ uri, storage, options }: Opening): Promise<Writable
   return openWritableFolder(
     uri,
     {
-      s3Endpoint: undefined,
-      s3Region: undefined,
+      endpoint: undefined,
+      region: undefined,
       ca: undefined,
       allowedCidrs: ['127.0.0.0/8'],
       cacheDir: '/nowhere',

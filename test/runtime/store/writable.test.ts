@@ -27,7 +27,7 @@ async function bucket(): Promise<Place> {
   const s3: S3Server = await startS3Server();
   await s3.put('models', {});
   let opened = 0;
-  const storage = { s3Endpoint: s3.endpoint, credentials: s3.credentials };
+  const storage = { endpoint: s3.endpoint, credentials: s3.credentials };
   return { opening: () => ({ uri: `s3://models/runs/${++opened}/`, storage }), close: () => s3.close() };
 }
 

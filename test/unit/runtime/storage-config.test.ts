@@ -19,13 +19,13 @@ test('each place of a job has the credentials and the CA of its own prefix, and 
     cacheDir: '/cache',
     volumesDir: '/modelyard/volumes',
     allowFileUris: false,
-    s3Endpoint: 'http://s3:9000',
-    s3Region: 'here',
+    endpoint: 'http://s3:9000',
+    region: 'here',
     ca: 'PEM',
     credentials: { AWS_ACCESS_KEY_ID: 'reader', AWS_SECRET_ACCESS_KEY: 'secret' },
   });
   expect(storageOf(environment, 'output', {}, shared)).toMatchObject({
-    s3Endpoint: undefined,
+    endpoint: undefined,
     ca: undefined,
     credentials: { AWS_ACCESS_KEY_ID: 'writer' },
   });

@@ -20,8 +20,8 @@ const storageOf = () => ({
   cacheDir: join(root, 'cache'),
   volumesDir: join(root, 'volumes'),
   allowFileUris: true,
-  s3Endpoint: undefined,
-  s3Region: undefined,
+  endpoint: undefined,
+  region: undefined,
   ca: undefined,
   credentials: {},
 });
