@@ -75,7 +75,7 @@ export const modelControls = ['None', 'Explicit'] as const;
 export type ModelControl = (typeof modelControls)[number];
 
 /** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
-export const servedSchemes = ['s3', 'http', 'https', 'pvc'] as const;
+export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci'] as const;
 
 export type ServedScheme = (typeof servedSchemes)[number];
 
@@ -83,6 +83,8 @@ export type ServedScheme = (typeof servedSchemes)[number];
 export const credentialKeys = {
   s3: { required: ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'], optional: ['AWS_SESSION_TOKEN'] },
   http: { required: ['HTTP_AUTHORIZATION'], optional: [] },
+  /** As in a Secret of type kubernetes.io/dockerconfigjson, which image pull secrets are. */
+  oci: { required: ['.dockerconfigjson'], optional: [] },
 } as const;
 
 /** The key of the ConfigMap that `caConfigMapRef` names. */

@@ -76,7 +76,7 @@ export const crds: readonly Crd[] = [
            "properties": {
             "uri": {
              "type": "string",
-             "description": "Where the model lies: s3://BUCKET/KEY, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder.",
+             "description": "Where the model lies: s3://BUCKET/KEY, oci://REGISTRY/REPOSITORY:TAG, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.",
              "minLength": 1,
              "maxLength": 1024,
              "x-kubernetes-validations": [
@@ -95,6 +95,10 @@ export const crds: readonly Crd[] = [
               {
                "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                "message": "must not hold a '..' segment"
+              },
+              {
+               "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+               "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
               },
               {
                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
@@ -130,7 +134,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
                "required": [
                 "name"
                ],
@@ -145,7 +149,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The S3 endpoint, for storage other than AWS, such as http://minio.storage.svc:9000.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP, or a mirror.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -1687,7 +1691,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
                "required": [
                 "name"
                ],
@@ -1702,7 +1706,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The S3 endpoint, for storage other than AWS, such as http://minio.storage.svc:9000.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP, or a mirror.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -1950,6 +1954,10 @@ export const crds: readonly Crd[] = [
                  "message": "must not hold a '..' segment"
                 },
                 {
+                 "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+                 "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+                },
+                {
                  "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                  "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                 }
@@ -1961,7 +1969,7 @@ export const crds: readonly Crd[] = [
                "properties": {
                 "credentialsSecretRef": {
                  "type": "object",
-                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
                  "required": [
                   "name"
                  ],
@@ -1976,7 +1984,7 @@ export const crds: readonly Crd[] = [
                 },
                 "endpoint": {
                  "type": "string",
-                 "description": "The S3 endpoint, for storage other than AWS.",
+                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
                  "maxLength": 1024,
                  "pattern": "^https?://[^\\s/@]+/?$"
                 },
@@ -2183,6 +2191,10 @@ export const crds: readonly Crd[] = [
                  "message": "must not hold a '..' segment"
                 },
                 {
+                 "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+                 "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+                },
+                {
                  "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                  "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                 }
@@ -2194,7 +2206,7 @@ export const crds: readonly Crd[] = [
                "properties": {
                 "credentialsSecretRef": {
                  "type": "object",
-                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
                  "required": [
                   "name"
                  ],
@@ -2209,7 +2221,7 @@ export const crds: readonly Crd[] = [
                 },
                 "endpoint": {
                  "type": "string",
-                 "description": "The S3 endpoint, for storage other than AWS.",
+                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
                  "maxLength": 1024,
                  "pattern": "^https?://[^\\s/@]+/?$"
                 },
@@ -2349,6 +2361,10 @@ export const crds: readonly Crd[] = [
                   {
                    "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
                    "message": "must not hold a '..' segment"
+                  },
+                  {
+                   "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+                   "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
                   },
                   {
                    "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
@@ -3503,6 +3519,10 @@ export const crds: readonly Crd[] = [
                "message": "must not hold a '..' segment"
               },
               {
+               "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+               "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+              },
+              {
                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
@@ -3514,7 +3534,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
                "required": [
                 "name"
                ],
@@ -3529,7 +3549,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The S3 endpoint, for storage other than AWS.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -3611,6 +3631,10 @@ export const crds: readonly Crd[] = [
                "message": "must not hold a '..' segment"
               },
               {
+               "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+               "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+              },
+              {
                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
@@ -3622,7 +3646,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
                "required": [
                 "name"
                ],
@@ -3637,7 +3661,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The S3 endpoint, for storage other than AWS.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },

@@ -34,6 +34,11 @@ export function podEnv(): Env[] {
   return [fieldRef(servingEnv.podIp, 'status.podIP'), fieldRef(servingEnv.podName, 'metadata.name')];
 }
 
+const credentialSchemes: Readonly<Record<string, (typeof credentialKeys)[keyof typeof credentialKeys]>> = {
+  ...credentialKeys,
+  https: credentialKeys.http,
+};
+
 /**
  * Credentials and trust for a place, as references, so that the kubelet reads what the operator never sees, and a missing one shows
  * in the pod's status.
@@ -41,8 +46,7 @@ export function podEnv(): Env[] {
  * @param prefix before the name of each variable, where a pod knows several places
  */
 export function storageEnv({ uri = '', storage }: StoragePlace, prefix = ''): Env[] {
-  const { scheme } = modelUri(uri);
-  const keys = scheme === 's3' ? credentialKeys.s3 : /^https?$/.test(scheme) ? credentialKeys.http : undefined;
+  const keys = credentialSchemes[modelUri(uri).scheme];
   const secret = storage?.credentialsSecretRef?.name;
   const ca = storage?.caConfigMapRef?.name;
   const fromSecret = (key: string, optional: boolean): Env => ({

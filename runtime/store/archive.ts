@@ -2,20 +2,33 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { extract, type Extract, type Header } from 'tar-stream';
 import { archiveRefused, storeErrorIn, systemCode } from './errors.ts';
-import { pathProblem, quoted, type StoreLimits } from './source.ts';
+import { pathProblem, quoted, type Compression, type StoreLimits } from './source.ts';
 
 /** What any archive may unpack to, however small it is. */
 const freeBytes = 64 * 1024 * 1024;
 
+/** A tar archive. */
+export interface Packed {
+  path: string;
+  compression: Compression;
+  /** Where in the folder an entry comes to lie, by its path in the archive; undefined: it is passed over. Absent: all lie as they are. */
+  select?: (path: string) => string | undefined;
+}
+
+const decompressors = { gzip: createGunzip, zstd: createZstdDecompress };
+
+/** What an entry takes in an archive, beside its content. */
+const headerBytes = 512;
+
 /**
- * Unpacks a .tar, .tar.gz or .tgz into an empty folder and gives the paths of its files. Rejects with StoreError, naming
- * the entry, at the first that is no plain file or folder of its own name inside the folder.
+ * Unpacks an archive into an empty folder and gives the paths of its files. Rejects with StoreError, naming the entry, at the
+ * first that is no plain file or folder of its own name inside the folder, and is not passed over.
  */
 export async function unpack(
-  archive: string,
+  { path: archive, compression, select = (path) => path }: Packed,
   folder: string,
   shown: string,
   limits: StoreLimits,
@@ -26,15 +39,17 @@ export async function unpack(
   let entries = 0;
   let bytes = 0;
 
-  const accept = (header: Header): { path: string; type: 'file' | 'directory' } => {
+  const accept = (header: Header): { path: string; type: 'file' | 'directory' } | undefined => {
     const refuse = (why: string): Error => archiveRefused(`${shown}: the entry ${quoted(header.name)} ${why}.`);
     const type = header.type === 'contiguous-file' ? 'file' : header.type;
+    const name = header.name.replace(/^(\.\/+)+/, '').replace(type === 'directory' ? /\/+$/ : /$^/, '');
+    const path = select(name);
+    bytes += header.size + (path === undefined ? headerBytes : 0);
+    if (bytes > maxBytes) throw refuse(`makes more than the ${maxBytes} bytes that this archive may unpack to`);
+    if (path === undefined) return undefined;
     if (type !== 'file' && type !== 'directory') throw refuse(`is a ${header.type}, not a file or a folder`);
     entries += 1;
     if (entries > limits.files) throw archiveRefused(`${shown} has more than ${limits.files} entries.`);
-    bytes += header.size;
-    if (bytes > maxBytes) throw refuse(`makes more than the ${maxBytes} bytes that this archive may unpack to`);
-    const path = header.name.replace(/^(\.\/+)+/, '').replace(type === 'directory' ? /\/+$/ : /$^/, '');
     if (type === 'directory' && (path === '' || path === '.')) return { path: '', type };
     const problem = pathProblem(path);
     if (problem) throw refuse(problem);
@@ -51,7 +66,12 @@ export async function unpack(
   const reader = extract();
   const write = async (): Promise<void> => {
     for await (const entry of reader) {
-      const { path, type } = accept(entry.header);
+      const accepted = accept(entry.header);
+      if (accepted === undefined) {
+        entry.resume();
+        continue;
+      }
+      const { path, type } = accepted;
       const target = join(folder, path);
       await mkdir(type === 'directory' ? target : dirname(target), { recursive: true });
       if (type === 'directory') entry.resume();
@@ -66,7 +86,8 @@ export async function unpack(
     reader.end(undefined);
   };
   const source = createReadStream(archive, { signal });
-  const reading = /\.(tar\.gz|tgz)$/i.test(archive) ? pipeline(source, createGunzip(), feed) : pipeline(source, feed);
+  const reading =
+    compression === 'none' ? pipeline(source, feed) : pipeline(source, decompressors[compression](), feed);
   reading.catch((error: unknown) => reader.destroy(error as Error));
   try {
     await write();
@@ -96,6 +117,9 @@ async function writeNew(target: string, chunks: AsyncIterable<unknown>): Promise
 
 const drained = (reader: Extract): Promise<void> =>
   new Promise((resolve) => {
-    reader.once('drain', () => resolve());
-    reader.once('close', () => resolve());
+    const done = (): void => {
+      reader.off('drain', done).off('close', done);
+      resolve();
+    };
+    reader.once('drain', done).once('close', done);
   });

@@ -1,11 +1,12 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, stat, truncate } from 'node:fs/promises';
+import { mkdir, open, rm, stat, truncate } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
-import { invalid, storeErrorIn, systemCode, unavailable } from './errors.ts';
-import type { RemoteFile, StoreLimits } from './source.ts';
+import type { RunningChecksum } from './checksum.ts';
+import { invalid, StoreError, storeErrorIn, systemCode, unavailable } from './errors.ts';
+import { quoted, type RemoteBody, type RemoteFile, type StoreLimits } from './source.ts';
 
 interface DownloadHooks {
   /** Bytes that lie on the disk: of this file. */
@@ -36,7 +37,7 @@ export async function download(
   for (let cuts = 0; ;) {
     const before = await lengthOf(target);
     try {
-      return await attempt(file, target, before, limits, onBytes, signal);
+      return await attempt(file, target, before, shown, limits, onBytes, signal);
     } catch (error) {
       if (signal.aborted) throw signal.reason;
       if (error instanceof ContentChanged) throw error;
@@ -59,16 +60,17 @@ async function attempt(
   file: RemoteFile,
   target: string,
   length: number,
+  shown: string,
   limits: StoreLimits,
   onBytes: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<string> {
   const from = file.version === undefined ? 0 : length;
-  const hash = createHash('sha256');
+  const sums = new Sums(file);
   if (from > 0 && from === file.size) {
-    await hashStart(hash, target, from, signal);
+    await sumStart(sums, target, from, signal);
     onBytes(from);
-    return `sha256:${hash.digest('hex')}`;
+    return digestOf(sums, file, target, shown);
   }
   const body = await file.open(from);
   // It may be stopped while nobody reads it yet, or any more.
@@ -79,22 +81,53 @@ async function attempt(
   try {
     if (file.version !== undefined && body.version !== file.version) throw new ContentChanged('the content changed');
     if ((body.size ?? 0) > limits.bytes) throw tooLarge(file.path, limits);
-    if (body.offset > 0) await hashStart(hash, target, body.offset, signal);
+    if (body.offset > 0) await sumStart(sums, target, body.offset, signal);
     if (length > 0) await truncate(target, body.offset);
-    const written = await write(body.stream, target, body.offset, hash, limits, file.path, onBytes);
+    const written = await write(body, target, sums, limits, file.path, onBytes);
     if (body.size !== undefined && written !== body.size) throw new Error(`${written} of ${body.size} bytes came`);
-    return `sha256:${hash.digest('hex')}`;
+    return await digestOf(sums, file, target, shown);
   } finally {
     signal.removeEventListener('abort', stop);
     body.stream.destroy();
   }
 }
 
+/** All that is computed of a file's bytes while they pass. */
+class Sums {
+  readonly #sha256 = createHash('sha256');
+  readonly #own: RunningChecksum | undefined;
+
+  constructor({ checksum }: RemoteFile) {
+    this.#own = checksum?.start();
+  }
+
+  update(chunk: Uint8Array): void {
+    this.#sha256.update(chunk);
+    this.#own?.update(chunk);
+  }
+
+  digest(): { sha256: string; own: string | undefined } {
+    return { sha256: `sha256:${this.#sha256.digest('hex')}`, own: this.#own?.digest() };
+  }
+}
+
+/** What came is not kept where it is not what its source says that it is. */
+async function digestOf(sums: Sums, { checksum, path }: RemoteFile, target: string, shown: string): Promise<string> {
+  const { sha256, own } = sums.digest();
+  if (checksum === undefined || own === checksum.expected) return sha256;
+  await rm(target, { force: true });
+  throw new StoreError(
+    'DigestMismatch',
+    `${shown}: ${quoted(path)} came with the ${checksum.algorithm} ${own ?? ''}, not ${checksum.expected} as its source says. ` +
+      'The source, or something on the way from it, damages what it sends.',
+    { retrying: true },
+  );
+}
+
 async function write(
-  stream: AsyncIterable<Buffer>,
+  { stream, offset, size }: RemoteBody,
   target: string,
-  offset: number,
-  hash: Hash,
+  sums: Sums,
   limits: StoreLimits,
   path: string,
   onBytes: (bytes: number) => void,
@@ -102,9 +135,10 @@ async function write(
   const handle = await open(target, 'a');
   let written = offset;
   try {
-    for await (const chunk of stream) {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
       if (written + chunk.byteLength > limits.bytes) throw tooLarge(path, limits);
-      hash.update(chunk);
+      if (size !== undefined && written + chunk.byteLength > size) throw new Error(`more than ${size} bytes came`);
+      sums.update(chunk);
       await handle.appendFile(chunk);
       written += chunk.byteLength;
       onBytes(written);
@@ -115,9 +149,9 @@ async function write(
   }
 }
 
-async function hashStart(hash: Hash, path: string, length: number, signal: AbortSignal): Promise<void> {
+async function sumStart(sums: Sums, path: string, length: number, signal: AbortSignal): Promise<void> {
   const stream = createReadStream(path, { end: length - 1, signal, highWaterMark: 1024 * 1024 });
-  for await (const chunk of stream) hash.update(chunk as Buffer);
+  for await (const chunk of stream) sums.update(chunk as Buffer);
 }
 
 const lengthOf = async (path: string): Promise<number> => (await stat(path).catch(() => undefined))?.size ?? 0;

@@ -68,3 +68,10 @@ export function systemCode(error: unknown): string | undefined {
   const coded = chain(error).find((link) => 'code' in link && typeof link.code === 'string');
   return coded && 'code' in coded ? String(coded.code) : undefined;
 }
+
+/** Whether the same request may succeed in a moment: a connection broke, or a server says that it has trouble. */
+export function isPassing(error: unknown): boolean {
+  const own = storeErrorIn(error);
+  if (own) return own.retrying && own.code === 'StorageUnavailable';
+  return systemCode(error) !== undefined;
+}

@@ -5,9 +5,10 @@ import { claim, contentFolder, exists, partialKey, publish, release, touch, type
 import { download } from './download.ts';
 import { invalid, StoreError, storeErrorIn } from './errors.ts';
 import { fileDigest, folderDigest, listFolder, requireInside, type Found } from './folder.ts';
+import { assemble } from './layers.ts';
 import { forEachParallel } from './parallel.ts';
 import type { ResolveRequest, StoreHooks } from './request.ts';
-import { isArchive, type RemoteFile, type SourceContext } from './source.ts';
+import { isArchive, type Layer, type RemoteFile, type RemoteSource, type SourceContext } from './source.ts';
 
 export interface Work<T> extends SourceContext {
   request: Pick<ResolveRequest, 'uri' | 'digest' | 'pinnedDigest'>;
@@ -55,16 +56,39 @@ export async function fromDisk<T>(path: string, root: string, work: Work<T>): Pr
 }
 
 /** Downloads into a part of its own, checks the digest, and only then makes it content of the cache. */
-export async function fromRemote<T>(kind: Kind, files: RemoteFile[], work: Work<T>): Promise<Digested<T>> {
+export async function fromRemote<T>(source: RemoteSource, work: Work<T>): Promise<Digested<T>> {
+  const { files } = source;
   return withPart(work, files, async (part) => {
-    const folder = join(part, kind === 'archive' ? 'archive' : 'content');
+    if (source.kind === 'layers') return layersInto(source.files, part, work);
+    const folder = join(part, source.kind === 'archive' ? 'archive' : 'content');
     const digests = await downloadAll(files, folder, part, work);
-    const digest = requireDigest(kind === 'folder' ? folderDigest(digests) : (digests[0]?.digest ?? ''), work);
-    if (kind === 'archive') return unpackInto(join(folder, files[0]?.path ?? ''), part, digest, work);
-    work.pick({ kind, folder, files: files.map(({ path }) => path) }, work.shown);
-    await publish(folder, work.storage.cacheDir, digest, kind);
-    return required(await cached(work, digest, kind));
+    const digest = requireDigest(source.kind === 'folder' ? folderDigest(digests) : (digests[0]?.digest ?? ''), work);
+    if (source.kind === 'archive') return unpackInto(join(folder, files[0]?.path ?? ''), part, digest, work);
+    return keep(source.kind, folder, digests, digest, work);
   });
+}
+
+async function layersInto<T>(layers: Layer[], part: string, work: Work<T>): Promise<Digested<T>> {
+  const folder = join(part, 'layers');
+  await downloadAll(layers, folder, part, work);
+  const content = join(part, 'content');
+  await rm(content, { recursive: true, force: true });
+  await mkdir(content);
+  const digests = await assemble(layers, folder, content, work);
+  return keep('folder', content, digests, requireDigest(folderDigest(digests), work), work);
+}
+
+/** Makes a part's folder content of the cache, where what is wanted of it is there. */
+async function keep<T>(
+  kind: Kind,
+  folder: string,
+  files: readonly { path: string }[],
+  digest: string,
+  work: Work<T>,
+): Promise<Digested<T>> {
+  work.pick({ kind, folder, files: files.map(({ path }) => path) }, work.shown);
+  await publish(folder, work.storage.cacheDir, digest, kind);
+  return required(await cached(work, digest, kind));
 }
 
 /** A part that can be gone on with is kept for the next attempt; any other is removed. */
@@ -131,14 +155,19 @@ async function downloadAll(
 }
 
 async function unpackInto<T>(archive: string, part: string, digest: string, work: Work<T>): Promise<Digested<T>> {
-  const { shown, limits, signal, storage } = work;
+  const { shown, limits, signal } = work;
   const folder = join(part, 'content');
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder);
-  const paths = await unpack(archive, folder, shown, limits, signal);
-  work.pick({ kind: 'archive', folder, files: paths }, shown);
-  await publish(folder, storage.cacheDir, digest, 'archive');
-  return required(await cached(work, digest, 'archive'));
+  const compression = /\.(tar\.gz|tgz)$/i.test(archive) ? 'gzip' : 'none';
+  const paths = await unpack({ path: archive, compression }, folder, shown, limits, signal);
+  return keep(
+    'archive',
+    folder,
+    paths.map((path) => ({ path })),
+    digest,
+    work,
+  );
 }
 
 async function cached<T>(work: Work<T>, digest: string, kind: Kind): Promise<Digested<T> | undefined> {

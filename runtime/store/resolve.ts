@@ -5,6 +5,7 @@ import { denied, full, invalid, notFound, storeErrorIn, systemCode, unavailable 
 import { file } from './file.ts';
 import { http } from './http.ts';
 import { fromCache, fromDisk, fromRemote, type Work } from './obtain.ts';
+import { oci } from './oci.ts';
 import { pvc } from './pvc.ts';
 import type { Found } from './folder.ts';
 import type { ResolveRequest, StoreHooks } from './request.ts';
@@ -12,7 +13,7 @@ import { s3 } from './s3.ts';
 import { shownUri, type Scheme, type StoreLimits, type Subject } from './source.ts';
 
 /** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
-const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, http, https: http, pvc, s3 };
+const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, http, https: http, oci, pvc, s3 };
 
 const isKnown = (name: string): name is keyof typeof schemes => Object.hasOwn(schemes, name);
 
@@ -71,7 +72,7 @@ async function fromSource<T>(scheme: Scheme, work: Work<T>): Promise<T & { diges
     const source = await scheme(work);
     try {
       if (source.kind === 'local') return await fromDisk(source.path, source.root, work);
-      return await fromRemote(source.kind, source.files, work);
+      return await fromRemote(source, work);
     } catch (error) {
       if (!(error instanceof ContentChanged) || changes === 2) throw error;
       work.hooks.log.warn({ uri: work.shown }, `the ${work.subject.noun} changed while it was read; starting over`);

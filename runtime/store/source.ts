@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { StorageConfig } from '../config.ts';
+import type { Checksum } from './checksum.ts';
 import type { Connections } from './connections.ts';
 
 export interface StoreLimits {
@@ -57,6 +58,8 @@ export interface RemoteFile {
   size: number | undefined;
   /** A strong validator of the content: equal versions are equal bytes. Absent: a cut download starts over. */
   version: string | undefined;
+  /** Other content is refused. */
+  checksum?: Checksum;
   /**
    * Opens the content from a byte on. The answer may start at 0 instead, where the content changed or the server has no
    * ranges. Rejects with StoreError where trying again at once is no use.
@@ -79,13 +82,33 @@ export interface LocalSource {
   root: string;
 }
 
-type Source = LocalSource | { kind: 'file' | 'archive' | 'folder'; files: RemoteFile[] };
+/** What becomes of a layer: a file of the folder, or an archive that is unpacked into it. */
+type LayerContent =
+  | { title: string }
+  | {
+      compression: Compression;
+      /** The path in the folder of an entry; undefined where it is none of it. */
+      select: (path: string) => string | undefined;
+    };
+
+/** Each lies on those before it, and may hide what they hold. */
+export interface Layer extends RemoteFile {
+  content: LayerContent;
+}
+
+/** The layers together make a folder. */
+export type RemoteSource =
+  { kind: 'file' | 'archive' | 'folder'; files: RemoteFile[] } | { kind: 'layers'; files: Layer[] };
+
+type Source = LocalSource | RemoteSource;
 
 /** What it takes to find a place on this machine. */
 export type LocalContext = Pick<SourceContext, 'url' | 'shown' | 'storage' | 'subject'>;
 
 /** Finds what a URI names. Rejects with StoreError. */
 export type Scheme = (context: SourceContext) => Promise<Source>;
+
+export type Compression = 'none' | 'gzip' | 'zstd';
 
 export const isArchive = (path: string): boolean => /\.(tar|tar\.gz|tgz)$/i.test(path);
 

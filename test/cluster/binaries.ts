@@ -35,6 +35,8 @@ const sources = {
   ctr: { module: 'node', package: 'github.com/containerd/containerd/v2/cmd/ctr', group: 'node' },
   coredns: { module: 'node', package: 'github.com/coredns/coredns', group: 'node' },
   pause: { module: 'pause', package: 'modelyard.dev/test/cluster/pause', group: 'node' },
+  crane: { module: 'registry', package: 'github.com/google/go-containerregistry/cmd/crane', group: 'registry' },
+  oras: { module: 'registry', package: 'oras.land/oras/cmd/oras', group: 'registry' },
   versitygw: { module: 'storage', package: 'github.com/versity/versitygw/cmd/versitygw', group: 'storage' },
 } as const satisfies Record<string, { module: string; package: string; group: string; built?: string }>;
 
@@ -47,7 +49,7 @@ export interface Binaries {
 }
 
 /** Built without C libraries: these run in images that hold nothing else. */
-const staticModules = ['pause', 'storage'];
+const staticModules = ['pause', 'registry', 'storage'];
 
 const ldflags = [
   '-s -w',

@@ -65,6 +65,17 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment('{ model: { uri: pvc:///m.onnx } }'),
     deployment('{ model: { uri: pvc://models/m.onnx } }'),
   ],
+  ...[
+    'oci://registry',
+    'oci://registry/Models',
+    'oci://registry/m:',
+    'oci://registry/m@sha256:12',
+    'oci://r/m:v1/x',
+  ].map((faulty): [string, object, object] => [
+    'spec.model.uri: Invalid value: must name a registry, a repository in lower case',
+    deployment(`{ model: { uri: '${faulty}' } }`),
+    deployment(`{ model: { uri: 'oci://registry:5000/models/digits:v3@sha256:${'a'.repeat(64)}' } }`),
+  ]),
   [
     "spec.model.uri: Invalid value: must not hold a '..' segment",
     deployment('{ model: { uri: pvc://models/../m.onnx } }'),

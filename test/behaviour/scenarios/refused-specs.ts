@@ -134,7 +134,7 @@ const stalled: { what: string; spec: object; reason: string; names: string }[] =
   },
   {
     what: 'a scheme that is not read yet',
-    spec: { model: { uri: 'oci://a/b' } },
+    spec: { model: { uri: 'gs://a/b' } },
     reason: 'UnsupportedScheme',
     names: 'spec.model.uri',
   },

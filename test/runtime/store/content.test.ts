@@ -7,18 +7,9 @@ import type { Progress } from '../../../runtime/store/request.ts';
 import { startS3Server, type S3Server } from '../../support/s3-server.ts';
 import { s3Proxy } from './s3-proxy.ts';
 import { tar } from './tar.ts';
-import { cuttingProxy, openWorkplace, serve, sha256, type Workplace } from './workplace.ts';
+import { cuttingProxy, folderDigest, openWorkplace, serve, sha256, type Workplace } from './workplace.ts';
 
 const csv = 'a,b\n1,2\n';
-
-/** What sha256sum prints for the files of a folder, digested. */
-const folderDigest = (files: Record<string, string>): string =>
-  sha256(
-    Object.entries(files)
-      .map(([path, content]) => `${sha256(content).slice(7)}  ${path}\n`)
-      .sort()
-      .join(''),
-  );
 
 let work: Workplace;
 beforeEach(async () => {

@@ -14,6 +14,15 @@ import { resolveModel } from '../../../runtime/store/model.ts';
 export const sha256 = (content: Uint8Array | string): string =>
   `sha256:${createHash('sha256').update(content).digest('hex')}`;
 
+/** What sha256sum prints for the files of a folder, digested. */
+export const folderDigest = (files: Record<string, Uint8Array | string>): string =>
+  sha256(
+    Object.entries(files)
+      .map(([path, content]) => `${sha256(content).slice(7)}  ${path}\n`)
+      .sort()
+      .join(''),
+  );
+
 type Changes = Partial<Omit<ResolveRequest, 'storage'>> & { storage?: Partial<ResolveRequest['storage']> };
 
 export interface Workplace {

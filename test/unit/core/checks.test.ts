@@ -20,8 +20,7 @@ describe('what no pod could ever do is said before any pod is made', () => {
     ],
     [{ model: { uri: 'file:///a.onnx' } }, 'UnsupportedScheme', 'pvc://CLAIM/PATH'],
     [{ model: { uri: 'hf://a/b' } }, 'UnsupportedScheme', 'has the scheme hf'],
-    [{ model: { uri: 'gs://a/b' } }, 'UnsupportedScheme', 'has the scheme gs'],
-    [{ model: { uri: 'oci://a/b' } }, 'UnsupportedScheme', 'use one of s3, http, https, pvc'],
+    [{ model: { uri: 'gs://a/b' } }, 'UnsupportedScheme', 'use one of s3, http, https, pvc, oci'],
     [{ model: { uri: 's3://a/b' }, accelerator: { resource: 'amd.com/gpu' } }, 'UnsupportedAccelerator', 'amd.com/gpu'],
   ])('%j', (spec, reason, says) => {
     const finding = firstFinding(specChecks, {
@@ -32,7 +31,7 @@ describe('what no pod could ever do is said before any pod is made', () => {
     expect(finding?.message).toContain(says);
   });
 
-  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b'])('%s is fine', (uri) => {
+  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b:v1'])('%s is fine', (uri) => {
     const { spec } = admitted({ object: { spec: { model: { uri, task: 'ImageClassification' } } } });
     expect(firstFinding(specChecks, { spec, inputs: { allowFileUris: false } })).toBeUndefined();
   });

@@ -31,9 +31,9 @@ describe('what no pod could ever do is said by its field, before any pod is made
     ['data elsewhere', reads('hf://a/b'), 'UnsupportedScheme', 'use one of s3, http, https, pvc'],
     [
       'a start elsewhere',
-      { train: { ...train, model: { uri: 'oci://a/b' } } },
+      { train: { ...train, model: { uri: 'gs://a/b' } } },
       'UnsupportedScheme',
-      'spec.train.model.uri has the scheme oci',
+      'spec.train.model.uri has the scheme gs',
     ],
     [
       'results over HTTP',
@@ -59,7 +59,7 @@ describe('what no pod could ever do is said by its field, before any pod is made
     expect(finding(spec)?.message).toContain(says);
   });
 
-  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b'])('data at %s is fine', (uri) => {
+  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b'])('data at %s is fine', (uri) => {
     expect(finding(reads(uri))).toBeUndefined();
   });
 
