@@ -75,7 +75,7 @@ export const modelControls = ['None', 'Explicit'] as const;
 export type ModelControl = (typeof modelControls)[number];
 
 /** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
-export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci'] as const;
+export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci', 'hf'] as const;
 
 export type ServedScheme = (typeof servedSchemes)[number];
 
@@ -85,6 +85,7 @@ export const credentialKeys = {
   http: { required: ['HTTP_AUTHORIZATION'], optional: [] },
   /** As in a Secret of type kubernetes.io/dockerconfigjson, which image pull secrets are. */
   oci: { required: ['.dockerconfigjson'], optional: [] },
+  hf: { required: ['HF_TOKEN'], optional: [] },
 } as const;
 
 /** The key of the ConfigMap that `caConfigMapRef` names. */

@@ -76,7 +76,7 @@ export const crds: readonly Crd[] = [
            "properties": {
             "uri": {
              "type": "string",
-             "description": "Where the model lies: s3://BUCKET/KEY, oci://REGISTRY/REPOSITORY:TAG, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.",
+             "description": "Where the model lies: s3://BUCKET/KEY, oci://REGISTRY/REPOSITORY:TAG, hf://ORG/NAME/PATH@REVISION, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.",
              "minLength": 1,
              "maxLength": 1024,
              "x-kubernetes-validations": [
@@ -99,6 +99,10 @@ export const crds: readonly Crd[] = [
               {
                "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+              },
+              {
+               "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+               "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
               },
               {
                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
@@ -134,7 +138,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
                "required": [
                 "name"
                ],
@@ -149,7 +153,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP, or a mirror.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -1691,7 +1695,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
                "required": [
                 "name"
                ],
@@ -1706,7 +1710,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP, or a mirror.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -1958,6 +1962,10 @@ export const crds: readonly Crd[] = [
                  "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
                 },
                 {
+                 "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+                 "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
+                },
+                {
                  "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                  "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                 }
@@ -1969,7 +1977,7 @@ export const crds: readonly Crd[] = [
                "properties": {
                 "credentialsSecretRef": {
                  "type": "object",
-                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
                  "required": [
                   "name"
                  ],
@@ -1984,7 +1992,7 @@ export const crds: readonly Crd[] = [
                 },
                 "endpoint": {
                  "type": "string",
-                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
+                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
                  "maxLength": 1024,
                  "pattern": "^https?://[^\\s/@]+/?$"
                 },
@@ -2195,6 +2203,10 @@ export const crds: readonly Crd[] = [
                  "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
                 },
                 {
+                 "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+                 "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
+                },
+                {
                  "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                  "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
                 }
@@ -2206,7 +2218,7 @@ export const crds: readonly Crd[] = [
                "properties": {
                 "credentialsSecretRef": {
                  "type": "object",
-                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
                  "required": [
                   "name"
                  ],
@@ -2221,7 +2233,7 @@ export const crds: readonly Crd[] = [
                 },
                 "endpoint": {
                  "type": "string",
-                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
+                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
                  "maxLength": 1024,
                  "pattern": "^https?://[^\\s/@]+/?$"
                 },
@@ -2365,6 +2377,10 @@ export const crds: readonly Crd[] = [
                   {
                    "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
                    "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+                  },
+                  {
+                   "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+                   "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
                   },
                   {
                    "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
@@ -3523,6 +3539,10 @@ export const crds: readonly Crd[] = [
                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
               },
               {
+               "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+               "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
+              },
+              {
                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
@@ -3534,7 +3554,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
                "required": [
                 "name"
                ],
@@ -3549,7 +3569,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -3635,6 +3655,10 @@ export const crds: readonly Crd[] = [
                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
               },
               {
+               "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+               "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
+              },
+              {
                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
                "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
               }
@@ -3646,7 +3670,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
                "required": [
                 "name"
                ],
@@ -3661,7 +3685,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP, or a mirror.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },

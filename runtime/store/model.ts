@@ -5,6 +5,10 @@ import type { ResolvedModel, ResolveRequest, StoreHooks } from './request.ts';
 import { obtain } from './resolve.ts';
 import { defaultLimits, quoted, type Subject } from './source.ts';
 
+const usualModels = ['model.onnx', 'onnx/model.onnx'];
+
+const isForTasks = (path: string): boolean => /\.(json|jsonl|txt|model|spm|vocab|bpe|tiktoken|jinja)$/i.test(path);
+
 const isModelFile = (path: string): boolean => /\.(onnx|ort)$/i.test(path);
 
 /**
@@ -17,6 +21,7 @@ export function resolveModel(request: ResolveRequest, hooks: StoreHooks): Promis
     field: request.field,
     files: '.onnx, .ort, .tar, .tar.gz or .tgz file',
     named: (name) => (isModelFile(name) ? 'file' : 'folder'),
+    select: selectModel,
   };
   return obtain(subject, pickModel, { ...request, limits: { ...defaultLimits, ...request.limits } }, hooks);
 }
@@ -29,8 +34,18 @@ function pickModel(found: Found, shown: string): Omit<ResolvedModel, 'digest'> {
   const { folder, files } = found;
   const inner = onlyFolder(found);
   if (inner && basename(inner.folder) !== 'onnx') return pickModel(inner, shown);
-  const usual = ['model.onnx', 'onnx/model.onnx'].find((path) => files.includes(path));
-  if (usual !== undefined) return { modelPath: join(folder, usual), directory: folder };
+  const chosen = chooseModel(files, shown);
+  const modelPath = join(folder, chosen);
+  if (usualModels.includes(chosen)) return { modelPath, directory: folder };
+  return {
+    modelPath,
+    directory: basename(dirname(chosen)) === 'onnx' ? dirname(dirname(modelPath)) : dirname(modelPath),
+  };
+}
+
+function chooseModel(files: readonly string[], shown: string): string {
+  const usual = usualModels.find((path) => files.includes(path));
+  if (usual !== undefined) return usual;
   const models = files.filter(isModelFile);
   const [only] = models;
   if (only === undefined) throw invalid(`${shown} has no .onnx or .ort file.`);
@@ -40,9 +55,12 @@ function pickModel(found: Found, shown: string): Omit<ResolvedModel, 'digest'> {
       `${shown} has ${models.length} models: ${some}${models.length > 10 ? ', …' : ''}. Name one of them in the URI, or call it model.onnx.`,
     );
   }
-  const modelPath = join(folder, only);
-  return {
-    modelPath,
-    directory: basename(dirname(only)) === 'onnx' ? dirname(dirname(modelPath)) : dirname(modelPath),
-  };
+  return only;
+}
+
+/** The model, the weights that lie beside it, and what tasks read: configuration, vocabularies, templates. Never weights of others. */
+function selectModel(paths: readonly string[], named: string | undefined, shown: string): string[] {
+  const model = named ?? chooseModel(paths, shown);
+  const isBeside = (path: string): boolean => path.startsWith(`${model}_data`) || path.startsWith(`${model}.data`);
+  return paths.filter((path) => path === model || isBeside(path) || isForTasks(path));
 }

@@ -38,6 +38,12 @@ export interface Subject {
   files: string;
   /** What the last part of a URI's path must name. Where it may be either, a file goes before a folder. */
   named(name: string): 'file' | 'folder' | 'either';
+  /**
+   * The paths to get of a repository that holds more than is needed. Absent: all. Throws StoreError where they cannot be told.
+   *
+   * @param named the file that the URI names, where it names one
+   */
+  select?(paths: readonly string[], named: string | undefined, shown: string): readonly string[];
 }
 
 /** What a scheme works with. */

@@ -43,6 +43,20 @@ const ways: Way[] = [
         response.writeHead(401, { 'www-authenticate': `Bearer realm="${target.href}token",service="x"` }).end(),
       ),
   },
+  { what: 'hf: the endpoint', uri: () => 'hf://acme/m', endpoint: ({ origin }) => origin },
+  { what: 'hf: a redirect of the API', uri: () => 'hf://acme/m', server: redirecting },
+  {
+    what: 'hf: a redirect of a file',
+    uri: () => 'hf://acme/m',
+    credentials: { HF_TOKEN: 'hf_hunter2' },
+    server: (target) =>
+      serve(({ url = '' }, response) => {
+        const listing = [{ type: 'file', path: 'model.onnx', size: 1, oid: 'a'.repeat(40) }];
+        if (url.includes('/revision/')) response.end(JSON.stringify({ sha: 'a'.repeat(40) }));
+        else if (url.includes('/tree/')) response.end(JSON.stringify(listing));
+        else response.writeHead(302, { location: `${target.href}cdn` }).end();
+      }),
+  },
 ];
 
 describe('no way leads to an address that is not allowed', () => {

@@ -19,8 +19,7 @@ describe('what no pod could ever do is said before any pod is made', () => {
       'set it to Tensor or ImageClassification',
     ],
     [{ model: { uri: 'file:///a.onnx' } }, 'UnsupportedScheme', 'pvc://CLAIM/PATH'],
-    [{ model: { uri: 'hf://a/b' } }, 'UnsupportedScheme', 'has the scheme hf'],
-    [{ model: { uri: 'gs://a/b' } }, 'UnsupportedScheme', 'use one of s3, http, https, pvc, oci'],
+    [{ model: { uri: 'gs://a/b' } }, 'UnsupportedScheme', 'use one of s3, http, https, pvc, oci, hf'],
     [{ model: { uri: 's3://a/b' }, accelerator: { resource: 'amd.com/gpu' } }, 'UnsupportedAccelerator', 'amd.com/gpu'],
   ])('%j', (spec, reason, says) => {
     const finding = firstFinding(specChecks, {
@@ -31,7 +30,7 @@ describe('what no pod could ever do is said before any pod is made', () => {
     expect(finding?.message).toContain(says);
   });
 
-  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b:v1'])('%s is fine', (uri) => {
+  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b:v1', 'hf://a/b'])('%s is fine', (uri) => {
     const { spec } = admitted({ object: { spec: { model: { uri, task: 'ImageClassification' } } } });
     expect(firstFinding(specChecks, { spec, inputs: { allowFileUris: false } })).toBeUndefined();
   });

@@ -28,7 +28,7 @@ describe('what no pod could ever do is said by its field, before any pod is made
     ],
     ['a queue', { runPolicy: { queueName: 'team-a' } }, 'UnsupportedQueue', 'spec.runPolicy.queueName team-a'],
     ['data in a file', reads('file:///digits.csv'), 'UnsupportedScheme', 'spec.train.data.uri file:///digits.csv'],
-    ['data elsewhere', reads('hf://a/b'), 'UnsupportedScheme', 'use one of s3, http, https, pvc'],
+    ['data elsewhere', reads('gs://a/b'), 'UnsupportedScheme', 'use one of s3, http, https, pvc'],
     [
       'a start elsewhere',
       { train: { ...train, model: { uri: 'gs://a/b' } } },
@@ -59,9 +59,12 @@ describe('what no pod could ever do is said by its field, before any pod is made
     expect(finding(spec)?.message).toContain(says);
   });
 
-  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b'])('data at %s is fine', (uri) => {
-    expect(finding(reads(uri))).toBeUndefined();
-  });
+  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b', 'hf://datasets/a/b'])(
+    'data at %s is fine',
+    (uri) => {
+      expect(finding(reads(uri))).toBeUndefined();
+    },
+  );
 
   test('a laptop reads and writes files', () => {
     const files = { ...reads('file:///a'), output: { uri: 'file:///b', modelName: 'x' } };
