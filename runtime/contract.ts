@@ -75,7 +75,7 @@ export const modelControls = ['None', 'Explicit'] as const;
 export type ModelControl = (typeof modelControls)[number];
 
 /** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
-export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci', 'hf'] as const;
+export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci', 'hf', 'gs'] as const;
 
 export type ServedScheme = (typeof servedSchemes)[number];
 
@@ -86,6 +86,8 @@ export const credentialKeys = {
   /** As in a Secret of type kubernetes.io/dockerconfigjson, which image pull secrets are. */
   oci: { required: ['.dockerconfigjson'], optional: [] },
   hf: { required: ['HF_TOKEN'], optional: [] },
+  /** A service account's key, under the name that KServe gives it. */
+  gs: { required: ['gcloud-application-credentials.json'], optional: [] },
 } as const;
 
 /** The key of the ConfigMap that `caConfigMapRef` names. */

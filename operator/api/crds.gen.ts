@@ -76,7 +76,7 @@ export const crds: readonly Crd[] = [
            "properties": {
             "uri": {
              "type": "string",
-             "description": "Where the model lies: s3://BUCKET/KEY, oci://REGISTRY/REPOSITORY:TAG, hf://ORG/NAME/PATH@REVISION, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.",
+             "description": "Where the model lies: s3://BUCKET/KEY, gs://BUCKET/PATH, oci://REGISTRY/REPOSITORY:TAG, hf://ORG/NAME/PATH@REVISION, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.",
              "minLength": 1,
              "maxLength": 1024,
              "x-kubernetes-validations": [
@@ -99,6 +99,10 @@ export const crds: readonly Crd[] = [
               {
                "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+              },
+              {
+               "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+               "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
               },
               {
                "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
@@ -138,7 +142,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
                "required": [
                 "name"
                ],
@@ -153,7 +157,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -1695,7 +1699,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
                "required": [
                 "name"
                ],
@@ -1710,7 +1714,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -1962,6 +1966,10 @@ export const crds: readonly Crd[] = [
                  "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
                 },
                 {
+                 "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+                 "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
+                },
+                {
                  "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
                  "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
                 },
@@ -1977,7 +1985,7 @@ export const crds: readonly Crd[] = [
                "properties": {
                 "credentialsSecretRef": {
                  "type": "object",
-                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
                  "required": [
                   "name"
                  ],
@@ -1992,7 +2000,7 @@ export const crds: readonly Crd[] = [
                 },
                 "endpoint": {
                  "type": "string",
-                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
+                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
                  "maxLength": 1024,
                  "pattern": "^https?://[^\\s/@]+/?$"
                 },
@@ -2203,6 +2211,10 @@ export const crds: readonly Crd[] = [
                  "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
                 },
                 {
+                 "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+                 "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
+                },
+                {
                  "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
                  "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
                 },
@@ -2218,7 +2230,7 @@ export const crds: readonly Crd[] = [
                "properties": {
                 "credentialsSecretRef": {
                  "type": "object",
-                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
+                 "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
                  "required": [
                   "name"
                  ],
@@ -2233,7 +2245,7 @@ export const crds: readonly Crd[] = [
                 },
                 "endpoint": {
                  "type": "string",
-                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
+                 "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
                  "maxLength": 1024,
                  "pattern": "^https?://[^\\s/@]+/?$"
                 },
@@ -2377,6 +2389,10 @@ export const crds: readonly Crd[] = [
                   {
                    "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
                    "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+                  },
+                  {
+                   "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+                   "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
                   },
                   {
                    "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
@@ -3539,6 +3555,10 @@ export const crds: readonly Crd[] = [
                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
               },
               {
+               "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+               "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
+              },
+              {
                "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
                "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
               },
@@ -3554,7 +3574,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
                "required": [
                 "name"
                ],
@@ -3569,7 +3589,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },
@@ -3655,6 +3675,10 @@ export const crds: readonly Crd[] = [
                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
               },
               {
+               "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+               "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
+              },
+              {
                "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
                "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
               },
@@ -3670,7 +3694,7 @@ export const crds: readonly Crd[] = [
              "properties": {
               "credentialsSecretRef": {
                "type": "object",
-               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.",
+               "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
                "required": [
                 "name"
                ],
@@ -3685,7 +3709,7 @@ export const crds: readonly Crd[] = [
               },
               "endpoint": {
                "type": "string",
-               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.",
+               "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
                "maxLength": 1024,
                "pattern": "^https?://[^\\s/@]+/?$"
               },

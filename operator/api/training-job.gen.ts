@@ -22,7 +22,7 @@ export interface TrainingJobSpec {
        */
       storage?: {
         /**
-         * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.
+         * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.
          */
         credentialsSecretRef?: {
           /**
@@ -31,7 +31,7 @@ export interface TrainingJobSpec {
           name: string;
         };
         /**
-         * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.
+         * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.
          */
         endpoint?: string;
         /**
@@ -122,7 +122,7 @@ export interface TrainingJobSpec {
        */
       storage?: {
         /**
-         * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.
+         * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.
          */
         credentialsSecretRef?: {
           /**
@@ -131,7 +131,7 @@ export interface TrainingJobSpec {
           name: string;
         };
         /**
-         * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.
+         * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.
          */
         endpoint?: string;
         /**
@@ -673,7 +673,7 @@ export interface TrainingJobSpec {
      */
     storage?: {
       /**
-       * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.
+       * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.
        */
       credentialsSecretRef?: {
         /**
@@ -682,7 +682,7 @@ export interface TrainingJobSpec {
         name: string;
       };
       /**
-       * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.
+       * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.
        */
       endpoint?: string;
       /**
@@ -721,7 +721,7 @@ export interface TrainingJobSpec {
      */
     storage?: {
       /**
-       * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN.
+       * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.
        */
       credentialsSecretRef?: {
         /**
@@ -730,7 +730,7 @@ export interface TrainingJobSpec {
         name: string;
       };
       /**
-       * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf.
+       * The server to ask, where it is not the one that the URI implies: of s3 other than AWS; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.
        */
       endpoint?: string;
       /**

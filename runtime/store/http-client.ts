@@ -43,12 +43,22 @@ export async function get(url: URL, headers: Headers, context: HttpContext): Pro
   throw unavailable(`${shown} redirects more than ${limits.redirects} times.`);
 }
 
-async function ask(url: URL, headers: Headers, { connections, signal }: HttpContext): Promise<Answer> {
+/** A POST of a form. No redirect is followed. */
+export const postForm = (url: URL, form: Readonly<Record<string, string>>, context: HttpContext): Promise<Answer> =>
+  ask(
+    bare(url),
+    { 'content-type': 'application/x-www-form-urlencoded' },
+    context,
+    new URLSearchParams(form).toString(),
+  );
+
+async function ask(url: URL, headers: Headers, { connections, signal }: HttpContext, posted?: string): Promise<Answer> {
   const answer = await request(url.href, {
-    method: 'GET',
+    method: posted === undefined ? 'GET' : 'POST',
     dispatcher: connections.dispatcher,
     signal,
     headers: { 'accept-encoding': 'identity', ...headers },
+    body: posted ?? null,
   });
   return {
     status: answer.statusCode,
@@ -131,7 +141,7 @@ export interface Constant {
   version: string;
   ask(headers: Headers): Promise<Answer>;
   /** Why an answer with another status is none. */
-  refused(status: number): StoreError;
+  refused(status: number): Error;
 }
 
 /** Opens it from a byte on; from the start where the server's ranges cannot be trusted. */

@@ -3,6 +3,7 @@ import { openConnections } from './connections.ts';
 import { ContentChanged } from './download.ts';
 import { denied, full, invalid, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import { file } from './file.ts';
+import { gs } from './gs.ts';
 import { hf } from './hf.ts';
 import { http } from './http.ts';
 import { fromCache, fromDisk, fromRemote, type Work } from './obtain.ts';
@@ -14,7 +15,7 @@ import { s3 } from './s3.ts';
 import { shownUri, type Scheme, type StoreLimits, type Subject } from './source.ts';
 
 /** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
-const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, hf, http, https: http, oci, pvc, s3 };
+const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, gs, hf, http, https: http, oci, pvc, s3 };
 
 const isKnown = (name: string): name is keyof typeof schemes => Object.hasOwn(schemes, name);
 

@@ -37,6 +37,7 @@ const sources = {
   pause: { module: 'pause', package: 'modelyard.dev/test/cluster/pause', group: 'node' },
   crane: { module: 'registry', package: 'github.com/google/go-containerregistry/cmd/crane', group: 'registry' },
   oras: { module: 'registry', package: 'oras.land/oras/cmd/oras', group: 'registry' },
+  'fake-gcs-server': { module: 'gcs', package: 'github.com/fsouza/fake-gcs-server', group: 'gcs' },
   versitygw: { module: 'storage', package: 'github.com/versity/versitygw/cmd/versitygw', group: 'storage' },
 } as const satisfies Record<string, { module: string; package: string; group: string; built?: string }>;
 
@@ -49,7 +50,7 @@ export interface Binaries {
 }
 
 /** Built without C libraries: these run in images that hold nothing else. */
-const staticModules = ['pause', 'registry', 'storage'];
+const staticModules = ['gcs', 'pause', 'registry', 'storage'];
 
 const ldflags = [
   '-s -w',

@@ -2,6 +2,11 @@
 export const uriCases: [says: string, faulty: string[], right: string][] = [
   ['must be a URI with one of the schemes', ['ftp://a/b'], 'gs://a/b'],
   ['must not carry credentials', ['https://me:secret@host/m.onnx'], 'https://host/m@1.onnx'],
+  [
+    'must name a bucket and a path in it',
+    ['gs://Models/a.onnx', 'gs:///a.onnx', 'gs://models:1/a'],
+    'gs://models_1/a%20b',
+  ],
   ['must name a PersistentVolumeClaim', ['pvc:///m.onnx'], 'pvc://models/m.onnx'],
   [
     'must name a registry, a repository in lower case',

@@ -132,12 +132,6 @@ const stalled: { what: string; spec: object; reason: string; names: string }[] =
     reason: 'UnsupportedTask',
     names: 'spec.model.task',
   },
-  {
-    what: 'a scheme that is not read yet',
-    spec: { model: { uri: 'gs://a/b' } },
-    reason: 'UnsupportedScheme',
-    names: 'spec.model.uri',
-  },
 ];
 
 export const refusedSpecs: Scenario[] = [

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { hostileHosts } from './hostile-addresses.ts';
 import { artefact, dockerConfig, file, scriptedRegistry } from './scripted-registry.ts';
@@ -9,13 +10,14 @@ interface Way {
   what: string;
   uri: (target: URL) => string;
   endpoint?: (target: URL) => string;
-  credentials?: Record<string, string>;
+  credentials?: (target: URL) => Record<string, string>;
   server?: (target: URL) => Promise<Listening>;
 }
 
 const redirecting = (target: URL, path = ''): Promise<Listening> =>
   serve((_request, response) => void response.writeHead(307, { location: new URL(path, target).href }).end());
 
+const key = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs8', format: 'pem' });
 const someArtefact = artefact([file('model.onnx', 'weights')]);
 
 const ways: Way[] = [
@@ -37,7 +39,7 @@ const ways: Way[] = [
   {
     what: 'oci: where a token is had',
     uri: () => 'oci://registry.test/m:v1',
-    credentials: dockerConfig('registry.test', 'reader', 'hunter2'),
+    credentials: () => dockerConfig('registry.test', 'reader', 'hunter2'),
     server: (target) =>
       serve((_request, response) =>
         response.writeHead(401, { 'www-authenticate': `Bearer realm="${target.href}token",service="x"` }).end(),
@@ -48,7 +50,7 @@ const ways: Way[] = [
   {
     what: 'hf: a redirect of a file',
     uri: () => 'hf://acme/m',
-    credentials: { HF_TOKEN: 'hf_hunter2' },
+    credentials: () => ({ HF_TOKEN: 'hf_hunter2' }),
     server: (target) =>
       serve(({ url = '' }, response) => {
         const listing = [{ type: 'file', path: 'model.onnx', size: 1, oid: 'a'.repeat(40) }];
@@ -56,6 +58,20 @@ const ways: Way[] = [
         else if (url.includes('/tree/')) response.end(JSON.stringify(listing));
         else response.writeHead(302, { location: `${target.href}cdn` }).end();
       }),
+  },
+  { what: 'gs: the endpoint', uri: () => 'gs://models/m.onnx', endpoint: ({ origin }) => origin },
+  { what: 'gs: a redirect', uri: () => 'gs://models/m.onnx', server: redirecting },
+  {
+    what: 'gs: where a token is had',
+    uri: () => 'gs://models/m.onnx',
+    endpoint: () => 'http://127.0.0.1:1',
+    credentials: ({ href }) => ({
+      'gcloud-application-credentials.json': JSON.stringify({
+        client_email: 'a',
+        private_key: key,
+        token_uri: `${href}token`,
+      }),
+    }),
   },
 ];
 
@@ -77,7 +93,7 @@ describe('no way leads to an address that is not allowed', () => {
     await work.remove();
   });
 
-  test.each(ways)('$what', async ({ uri, endpoint, credentials = {}, server }) => {
+  test.each(ways)('$what', async ({ uri, endpoint, credentials, server }) => {
     expect(hostileHosts.length).toBeGreaterThanOrEqual(40);
     const { port } = canary.address() as AddressInfo;
     for (const host of hostileHosts) {
@@ -87,7 +103,7 @@ describe('no way leads to an address that is not allowed', () => {
       const storage = {
         allowedCidrs: ['127.0.0.1/32'],
         endpoint: endpoint?.(target) ?? (listening && `http://${own}`),
-        credentials,
+        credentials: credentials?.(target) ?? {},
       };
       try {
         const fault = await work.fault(uri(target).replace('SERVER', own), { storage });

@@ -19,7 +19,6 @@ describe('what no pod could ever do is said before any pod is made', () => {
       'set it to Tensor or ImageClassification',
     ],
     [{ model: { uri: 'file:///a.onnx' } }, 'UnsupportedScheme', 'pvc://CLAIM/PATH'],
-    [{ model: { uri: 'gs://a/b' } }, 'UnsupportedScheme', 'use one of s3, http, https, pvc, oci, hf'],
     [{ model: { uri: 's3://a/b' }, accelerator: { resource: 'amd.com/gpu' } }, 'UnsupportedAccelerator', 'amd.com/gpu'],
   ])('%j', (spec, reason, says) => {
     const finding = firstFinding(specChecks, {
@@ -30,9 +29,22 @@ describe('what no pod could ever do is said before any pod is made', () => {
     expect(finding?.message).toContain(says);
   });
 
-  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b:v1', 'hf://a/b'])('%s is fine', (uri) => {
-    const { spec } = admitted({ object: { spec: { model: { uri, task: 'ImageClassification' } } } });
-    expect(firstFinding(specChecks, { spec, inputs: { allowFileUris: false } })).toBeUndefined();
+  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b:v1', 'hf://a/b', 'gs://a/b'])(
+    '%s is fine',
+    (uri) => {
+      const { spec } = admitted({ object: { spec: { model: { uri, task: 'ImageClassification' } } } });
+      expect(firstFinding(specChecks, { spec, inputs: { allowFileUris: false } })).toBeUndefined();
+    },
+  );
+
+  test('a scheme that only newer CRDs admit is named', () => {
+    const { spec } = admitted({ object: { spec: { model: { uri: 's3://a/b' } } } });
+    const newer = { ...spec, model: { ...spec.model, uri: 'ipfs://a/b' } };
+    expect(firstFinding(specChecks, { spec: newer, inputs: { allowFileUris: false } })).toMatchObject({
+      terminal: true,
+      reason: 'UnsupportedScheme',
+      message: expect.stringMatching(/has the scheme ipfs.*use one of s3, http, https, pvc, oci, hf, gs/),
+    });
   });
 
   test('a laptop takes files', () => {

@@ -28,13 +28,6 @@ describe('what no pod could ever do is said by its field, before any pod is made
     ],
     ['a queue', { runPolicy: { queueName: 'team-a' } }, 'UnsupportedQueue', 'spec.runPolicy.queueName team-a'],
     ['data in a file', reads('file:///digits.csv'), 'UnsupportedScheme', 'spec.train.data.uri file:///digits.csv'],
-    ['data elsewhere', reads('gs://a/b'), 'UnsupportedScheme', 'use one of s3, http, https, pvc'],
-    [
-      'a start elsewhere',
-      { train: { ...train, model: { uri: 'gs://a/b' } } },
-      'UnsupportedScheme',
-      'spec.train.model.uri has the scheme gs',
-    ],
     [
       'results over HTTP',
       { output: { uri: 'https://a/b', modelName: 'x' } },
@@ -59,12 +52,22 @@ describe('what no pod could ever do is said by its field, before any pod is made
     expect(finding(spec)?.message).toContain(says);
   });
 
-  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b', 'hf://datasets/a/b'])(
+  test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b', 'hf://datasets/a/b', 'gs://a/b'])(
     'data at %s is fine',
     (uri) => {
       expect(finding(reads(uri))).toBeUndefined();
     },
   );
+
+  test('a scheme that only newer CRDs admit is named', () => {
+    const owner = admittedJob({ spec: reads('s3://a/b') });
+    const newer = structuredClone(owner);
+    if (newer.spec.train) newer.spec.train.data.uri = 'ipfs://a/b';
+    expect(firstFinding(specChecks, { owner: newer, inputs: { allowFileUris: false } })).toMatchObject({
+      reason: 'UnsupportedScheme',
+      message: expect.stringMatching(/spec\.train\.data\.uri has the scheme ipfs.*use one of s3, http, https, pvc/),
+    });
+  });
 
   test('a laptop reads and writes files', () => {
     const files = { ...reads('file:///a'), output: { uri: 'file:///b', modelName: 'x' } };
