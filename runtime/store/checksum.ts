@@ -47,7 +47,12 @@ export const crc32cChecksum = (base64: string): Checksum => ({
     let remainder = 0xffffffff;
     return {
       update(chunk) {
-        for (const byte of chunk) remainder = (crc32cTable[(remainder ^ byte) & 0xff] ?? 0) ^ (remainder >>> 8);
+        let next = remainder;
+        // Twice as fast as an iterator.
+        for (let at = 0; at < chunk.length; at++) {
+          next = (crc32cTable[(next ^ (chunk[at] ?? 0)) & 0xff] ?? 0) ^ (next >>> 8);
+        }
+        remainder = next;
       },
       digest() {
         const bytes = Buffer.alloc(4);

@@ -69,6 +69,15 @@ const changes: Change[] = [
     spec: model({ storage: { credentialsSecretRef: { name: 'models-s3' } } }),
     template: { container: { env: expect.arrayContaining([fromSecret('AWS_ACCESS_KEY_ID')]) as unknown } },
   },
+  ...Object.entries({
+    'oci://registry.test/models/digits:v1': '.dockerconfigjson',
+    'hf://acme/digits': 'HF_TOKEN',
+    'gs://models/digits/': 'gcloud-application-credentials.json',
+  }).map(([place, key]): Change => ({
+    field: `model.storage.credentialsSecretRef of ${place}`,
+    spec: { model: { uri: place, storage: { credentialsSecretRef: { name: 'models-s3' } } } },
+    template: { container: { env: expect.arrayContaining([fromSecret(key)]) as unknown } },
+  })),
   {
     field: 'model.storage.caConfigMapRef',
     spec: model({ storage: { caConfigMapRef: { name: 'ca' } } }),
