@@ -49,9 +49,8 @@ export const crc32cChecksum = (base64: string): Checksum => ({
       update(chunk) {
         let next = remainder;
         // Twice as fast as an iterator.
-        for (let at = 0; at < chunk.length; at++) {
-          next = (crc32cTable[(next ^ (chunk[at] ?? 0)) & 0xff] ?? 0) ^ (next >>> 8);
-        }
+        let at = 0;
+        while (at < chunk.length) next = (crc32cTable[(next ^ (chunk[at++] ?? 0)) & 0xff] ?? 0) ^ (next >>> 8);
         remainder = next;
       },
       digest() {

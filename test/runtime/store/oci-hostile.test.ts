@@ -274,7 +274,8 @@ describe('credentials', () => {
     const cdn = await started(
       serve(({ headers }, response) => {
         seen.push(headers.authorization);
-        response.writeHead(401, { 'www-authenticate': 'Basic realm="x"' }).end();
+        const realm = `Bearer realm="http://${headers.host ?? ''}/token"`;
+        response.writeHead(401, { 'www-authenticate': realm }).end();
       }),
     );
     const endpoint = await start(given, ({ url, headers }, response) => {
