@@ -3,12 +3,14 @@ import { encodeTensor, type TensorDataType, type TensorElements, type TensorValu
 import { ModelClientError } from './errors.ts';
 import { grpcTransport } from './grpc.ts';
 import { restTransport } from './rest.ts';
+import { textAnswersOf, type TextAnswer } from './text-answers.ts';
 import {
   decoded,
   Refused,
   type CallOptions,
   type ModelMetadata,
   type Prediction,
+  type RawTensor,
   type Transport,
 } from './transport.ts';
 
@@ -40,6 +42,9 @@ export interface ModelClientOptions {
   retries?: number;
 }
 
+const isTexts = (input: readonly string[] | Record<string, TensorInput>): input is readonly string[] =>
+  Array.isArray(input);
+
 const defaultTimeoutMs = 30_000;
 const firstDelayMs = 100;
 
@@ -65,13 +70,23 @@ export class ModelClient {
 
   /** A JPEG or PNG, classified: labels by falling score. */
   predict(image: Uint8Array, options?: PredictOptions): Promise<Prediction[]>;
+  /** A text, and what the deployment's task makes of it. */
+  predict(text: string, options?: PredictOptions): Promise<TextAnswer>;
+  /** The same of several texts, in their order. */
+  predict(texts: readonly string[], options?: PredictOptions): Promise<TextAnswer[]>;
   /** The model's tensors by name. */
   predict(tensors: Record<string, TensorInput>, options?: PredictOptions): Promise<Record<string, TensorOutput>>;
-  predict(
-    input: Uint8Array | Record<string, TensorInput>,
+  async predict(
+    input: Uint8Array | string | readonly string[] | Record<string, TensorInput>,
     options: PredictOptions = {},
-  ): Promise<Prediction[] | Record<string, TensorOutput>> {
+  ): Promise<Prediction[] | TextAnswer | TextAnswer[] | Record<string, TensorOutput>> {
     if (input instanceof Uint8Array) return this.#call(options, (call) => this.#transport.predictImage(input, call));
+    if (typeof input === 'string') {
+      const [answer] = await this.#predictTexts([input], options);
+      if (!answer) throw new ModelClientError('ProtocolError', 'the model does not answer the text');
+      return answer;
+    }
+    if (isTexts(input)) return this.#predictTexts(input, options);
     return this.#infer(input, options);
   }
 
@@ -86,6 +101,16 @@ export class ModelClient {
 
   close(): Promise<void> {
     return this.#transport.close();
+  }
+
+  async #predictTexts(texts: readonly string[], options: PredictOptions): Promise<TextAnswer[]> {
+    const text: RawTensor = {
+      name: 'text',
+      dataType: 'BYTES',
+      shape: [texts.length],
+      data: encodeTensor('BYTES', texts),
+    };
+    return textAnswersOf(await this.#call(options, (call) => this.#transport.infer([text], call)), texts.length);
   }
 
   async #infer(tensors: Record<string, TensorInput>, options: PredictOptions): Promise<Record<string, TensorOutput>> {

@@ -41,14 +41,21 @@ export function checkElementCount(
 /**
  * Everything that ONNX Runtime would accept in silence or refuse with words of its own: unknown, missing or repeated
  * inputs, another type, another shape, data that does not fill the shape.
+ *
+ * @param optional inputs that may be missing
  */
-export function checkInputs(inputs: readonly Tensor[], signature: readonly TensorSignature[]): void {
+export function checkInputs(
+  inputs: readonly Tensor[],
+  signature: readonly TensorSignature[],
+  optional: readonly TensorSignature[] = [],
+): void {
   const seen = new Set<string>();
+  const all = [...signature, ...optional];
   inputs.forEach((input, index) => {
     const path = `inputs[${index}]`;
-    const expected = signature.find(({ name }) => name === input.name);
+    const expected = all.find(({ name }) => name === input.name);
     if (!expected) {
-      const known = signature.map(({ name }) => JSON.stringify(name)).join(', ');
+      const known = all.map(({ name }) => JSON.stringify(name)).join(', ');
       throw invalid(
         `${path}.name: the model has no input ${JSON.stringify(input.name.slice(0, 200))}; its inputs are ${known}`,
       );

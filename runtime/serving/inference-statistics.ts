@@ -1,4 +1,4 @@
-import type { Execution } from './messages.ts';
+import type { RunTimes } from './messages.ts';
 
 interface Total {
   count: number;
@@ -47,16 +47,24 @@ export class InferenceStatistics {
     add(this.#requests.queue, waitedMs);
   }
 
-  executed({ requests, rows, inputMs, inferMs, outputMs }: Execution): void {
-    this.#executions += 1;
+  /** @param requests that went to the model process together */
+  executed(requests: number, { executions, inputMs, runMs }: RunTimes): void {
+    const runs = executions.length;
+    if (runs === 0) return;
+    const inferMs = executions.reduce((sum, execution) => sum + execution.inferMs, 0);
+    const outputMs = Math.max(0, runMs - inputMs - inferMs);
+    this.#executions += runs;
     add(this.#requests.compute_input, inputMs, requests);
     add(this.#requests.compute_infer, inferMs, requests);
     add(this.#requests.compute_output, outputMs, requests);
-    const batch = this.#batches.get(rows) ?? { compute_input: none(), compute_infer: none(), compute_output: none() };
-    this.#batches.set(rows, batch);
-    add(batch.compute_input, inputMs);
-    add(batch.compute_infer, inferMs);
-    add(batch.compute_output, outputMs);
+    for (const execution of executions) {
+      const { rows } = execution;
+      const batch = this.#batches.get(rows) ?? { compute_input: none(), compute_infer: none(), compute_output: none() };
+      this.#batches.set(rows, batch);
+      add(batch.compute_input, inputMs / runs);
+      add(batch.compute_infer, execution.inferMs);
+      add(batch.compute_output, outputMs / runs);
+    }
   }
 
   /** Under the names of the protocol. */

@@ -27,17 +27,19 @@ export interface RunRequest {
 
 export type RunResult = { ok: true; outputs: Tensor[] } | { ok: false; reason: 'Refused' | 'Failed'; message: string };
 
-/** One run of the model, in milliseconds. */
+/** One run of the model that did not fail. */
 export interface Execution {
-  /** Those that ran together. */
-  requests: number;
-  /** Of all of them, along the first dimension; 1 for each request of a model that does not batch. */
+  /** Along the first dimension of its inputs; 1 where the model does not batch. */
   rows: number;
-  /** To make the model's inputs of the requests. */
-  inputMs: number;
   inferMs: number;
-  /** To make answers of the model's outputs. */
-  outputMs: number;
+}
+
+export interface RunTimes {
+  executions: Execution[];
+  /** Until the first of them began. */
+  inputMs: number;
+  /** From the requests' arrival in the model process to their answers, all executions included. */
+  runMs: number;
 }
 
 /** `batchable`: a merged run was seen to give each request what it gets alone. */
@@ -45,7 +47,7 @@ export type ChildMessage =
   | { type: 'phase'; phase: 'Loading' | 'WarmingUp' }
   | { type: 'loaded'; signature: Signature; batchable: boolean }
   | { type: 'fault'; fault: Fault }
-  | { type: 'result'; id: number; results: RunResult[]; executions: Execution[]; runMs: number };
+  | ({ type: 'result'; id: number; results: RunResult[] } & RunTimes);
 
 export type FrontMessage = LoadMessage | { type: 'run'; id: number; requests: RunRequest[] };
 
@@ -72,14 +74,13 @@ export function runFrame(id: number, requests: readonly RunRequest[]): { header:
 export function resultFrame(
   id: number,
   results: readonly RunResult[],
-  executions: readonly Execution[],
-  runMs: number,
+  times: RunTimes,
 ): { header: object; buffers: Uint8Array[] } {
   const wire: WireResult[] = results.map((result) =>
     result.ok ? { ok: true, outputs: result.outputs.map(describe) } : result,
   );
   return {
-    header: { type: 'result', id, results: wire, executions, runMs },
+    header: { type: 'result', id, results: wire, ...times },
     buffers: results.flatMap((result) => (result.ok ? result.outputs.map(({ data }) => data) : [])),
   };
 }
@@ -132,7 +133,8 @@ export function parseChildMessage({ header, buffers }: Frame): ChildMessage {
         return { ok: false, reason: oneOf(result.reason, ['Refused', 'Failed']), message: text(result.message) };
       });
       const executions = list(header.executions).map(execution);
-      return { type: 'result', id: whole(header.id), results, executions, runMs: number(header.runMs) };
+      const times = { executions, inputMs: number(header.inputMs), runMs: number(header.runMs) };
+      return { type: 'result', id: whole(header.id), results, ...times };
     }
     default:
       throw new ProtocolError('the model process sent an unknown message');
@@ -147,14 +149,8 @@ const childFaults: readonly FaultReason[] = [
 ];
 
 function execution(value: unknown): Execution {
-  const { requests, rows, inputMs, inferMs, outputMs } = record(value);
-  return {
-    requests: whole(requests),
-    rows: whole(rows),
-    inputMs: number(inputMs),
-    inferMs: number(inferMs),
-    outputMs: number(outputMs),
-  };
+  const { rows, inferMs } = record(value);
+  return { rows: whole(rows), inferMs: number(inferMs) };
 }
 
 function record(value: unknown): Record<string, unknown> {

@@ -9,10 +9,10 @@ import {
   parseChildMessage,
   runFrame,
   type ChildMessage,
-  type Execution,
   type LoadMessage,
   type RunRequest,
   type RunResult,
+  type RunTimes,
 } from './messages.ts';
 import type { Signature } from './tensor.ts';
 
@@ -33,10 +33,8 @@ export interface Loaded {
   batchable: boolean;
 }
 
-export interface RunOutcome {
+export interface RunOutcome extends RunTimes {
   results: RunResult[];
-  executions: Execution[];
-  runMs: number;
 }
 
 interface Waiter<T> {
@@ -149,7 +147,7 @@ export class ModelChild {
         if (running?.id !== message.id || running.count !== message.results.length)
           throw new Error('an answer to no question');
         this.#running = undefined;
-        running.resolve({ results: message.results, executions: message.executions, runMs: message.runMs });
+        running.resolve(message);
       }
     }
   }

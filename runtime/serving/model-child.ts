@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { ModelFault, RequestError } from '../errors.ts';
-import { runtimeErrorText } from '../onnx/runtime-error-text.ts';
 import { batchKey, mergeRequests, rowsOf, splitOutputs } from './batch.ts';
 import { readFrames, writeFrame } from './frames.ts';
 import {
@@ -14,8 +13,9 @@ import {
   type RunResult,
 } from './messages.ts';
 import { OnnxSession, zeros } from './onnx-session.ts';
+import { failureOf, type RunFailure } from './run-failure.ts';
 import { findTask } from './tasks/index.ts';
-import type { PreparedTask } from './tasks/task.ts';
+import type { PreparedTask, Run, SeparateTask } from './tasks/task.ts';
 
 /**
  * A model process: holds one model in ONNX Runtime and its task, and speaks frames on file descriptor 3. It blocks
@@ -69,7 +69,8 @@ async function load(message: LoadMessage): Promise<void> {
       writeFrame(socket, { type: 'phase', phase: 'WarmingUp' }, []);
       await warmUp(session);
     }
-    const batchable = message.warmup && message.batching && (await session.mergesRows());
+    const merges = () => ('answer' in prepared ? prepared.mergesRequests(runOn(session)) : session.mergesRows());
+    const batchable = message.warmup && message.batching && (await merges());
     loaded = { session, task: prepared, batchable };
     writeFrame(socket, { type: 'loaded', signature: prepared.signature, batchable }, []);
   } catch (error) {
@@ -90,66 +91,85 @@ async function warmUp(session: OnnxSession): Promise<void> {
 
 async function answer(id: number, requests: RunRequest[]): Promise<void> {
   const begin = performance.now();
-  const prepared = await Promise.all(requests.map(before));
-  const beforeMs = performance.now() - begin;
-  const results = new Array<RunResult>(requests.length);
+  if (!loaded) throw new Error('a run came before the model was loaded');
+  const { task, session, batchable } = loaded;
   const executions: Execution[] = [];
-  for (const group of grouped(prepared)) {
-    const { outputs, runs } = await runTogether(group.map(({ request }) => request));
-    const ranAt = performance.now();
+  let firstRunAt: number | undefined;
+  const plain = runOn(session);
+  const run: Run = async (request) => {
+    const runAt = performance.now();
+    firstRunAt ??= runAt;
+    const result = await plain(request);
+    if (result.ok) executions.push({ rows: batchable ? rowsOf(request) : 1, inferMs: performance.now() - runAt });
+    return result;
+  };
+  const results =
+    'answer' in task ? await task.answer(requests, run) : await answerApart(requests, { ...loaded, task, run });
+  const end = performance.now();
+  const times = { executions, inputMs: (firstRunAt ?? end) - begin, runMs: end - begin };
+  const { header, buffers } = resultFrame(id, results, times);
+  writeFrame(socket, header, buffers);
+}
+
+const runOn =
+  (session: OnnxSession): Run =>
+  async (request) => {
+    try {
+      return { ok: true, outputs: await session.run(request) };
+    } catch (error) {
+      return failureOf(error);
+    }
+  };
+
+interface Model {
+  task: SeparateTask;
+  run: Run;
+  batchable: boolean;
+}
+type Item = { request: RunRequest } | { failure: RunFailure };
+
+async function answerApart(requests: RunRequest[], model: Model): Promise<RunResult[]> {
+  const prepared = await Promise.all(requests.map((request) => before(request, model)));
+  const results = new Array<RunResult>(requests.length);
+  for (const group of grouped(prepared, model)) {
+    const outputs = await runTogether(
+      group.map(({ request }) => request),
+      model,
+    );
     group.forEach(({ index }, position) => {
-      results[index] = after(outputs[position], requests[index]);
+      results[index] = after(outputs[position], requests[index], model);
     });
-    const afterMs = (performance.now() - ranAt) / Math.max(1, runs.length);
-    for (const run of runs)
-      executions.push({ ...run, inputMs: beforeMs + run.inputMs, outputMs: run.outputMs + afterMs });
   }
   prepared.forEach((item, index) => {
     if ('failure' in item) results[index] = item.failure;
   });
-  const { header, buffers } = resultFrame(id, results, executions, performance.now() - begin);
-  writeFrame(socket, header, buffers);
+  return results;
 }
 
-type Failure = Extract<RunResult, { ok: false }>;
-type Item = { request: RunRequest } | { failure: Failure };
-
-function theLoaded(): NonNullable<typeof loaded> {
-  if (!loaded) throw new Error('a run came before the model was loaded');
-  return loaded;
-}
-
-async function before(request: RunRequest): Promise<Item> {
+async function before(request: RunRequest, { task }: Model): Promise<Item> {
   try {
-    return { request: await theLoaded().task.before(request) };
+    return { request: await task.before(request) };
   } catch (error) {
-    return { failure: failure(error) };
+    return { failure: failureOf(error) };
   }
 }
 
-function after(outputs: RunResult | undefined, request: RunRequest | undefined): RunResult {
+function after(outputs: RunResult | undefined, request: RunRequest | undefined, { task }: Model): RunResult {
   if (!outputs || !request) return { ok: false, reason: 'Failed', message: 'the run gave no result' };
   if (!outputs.ok) return outputs;
   try {
-    return { ok: true, outputs: theLoaded().task.after(outputs.outputs, request) };
+    return { ok: true, outputs: task.after(outputs.outputs, request) };
   } catch (error) {
-    return failure(error);
+    return failureOf(error);
   }
-}
-
-function failure(error: unknown): Failure {
-  if (error instanceof RequestError) {
-    return { ok: false, reason: error.code === 'InvalidArgument' ? 'Refused' : 'Failed', message: error.message };
-  }
-  return { ok: false, reason: 'Failed', message: runtimeErrorText(error) };
 }
 
 /** Those that may run together, in groups. */
-function grouped(items: readonly Item[]): { index: number; request: RunRequest }[][] {
+function grouped(items: readonly Item[], { batchable }: Model): { index: number; request: RunRequest }[][] {
   const groups = new Map<string, { index: number; request: RunRequest }[]>();
   items.forEach((item, index) => {
     if ('failure' in item) return;
-    const key = (theLoaded().batchable ? batchKey(item.request) : undefined) ?? `alone ${index}`;
+    const key = (batchable ? batchKey(item.request) : undefined) ?? `alone ${index}`;
     const group = groups.get(key) ?? [];
     groups.set(key, group);
     group.push({ index, request: item.request });
@@ -157,48 +177,15 @@ function grouped(items: readonly Item[]): { index: number; request: RunRequest }
   return [...groups.values()];
 }
 
-interface Ran {
-  outputs: RunResult[];
-  /** The runs that gave them; one that failed is none. */
-  runs: Execution[];
-}
-
 /** One run for all; where it fails or its outputs do not fall apart into rows, one run for each. */
-async function runTogether(requests: RunRequest[]): Promise<Ran> {
+async function runTogether(requests: RunRequest[], { run }: Model): Promise<RunResult[]> {
   if (requests.length > 1) {
-    const begin = performance.now();
     const { merged, rows } = mergeRequests(requests);
-    const mergedAt = performance.now();
-    const together = await runAlone(merged);
-    const ranAt = performance.now();
+    const together = await run(merged);
     const parts = together.ok ? splitOutputs(together.outputs, rows) : undefined;
-    if (parts) {
-      const run = {
-        requests: requests.length,
-        rows: rows.reduce((sum, count) => sum + count, 0),
-        inputMs: mergedAt - begin,
-        inferMs: ranAt - mergedAt,
-        outputMs: performance.now() - ranAt,
-      };
-      return { outputs: parts.map((outputs) => ({ ok: true, outputs })), runs: [run] };
-    }
+    if (parts) return parts.map((outputs) => ({ ok: true, outputs }));
   }
-  const ran: Ran = { outputs: [], runs: [] };
-  for (const request of requests) {
-    const begin = performance.now();
-    const result = await runAlone(request);
-    ran.outputs.push(result);
-    if (!result.ok) continue;
-    const rows = theLoaded().batchable ? rowsOf(request) : 1;
-    ran.runs.push({ requests: 1, rows, inputMs: 0, inferMs: performance.now() - begin, outputMs: 0 });
-  }
-  return ran;
-}
-
-async function runAlone(request: RunRequest): Promise<RunResult> {
-  try {
-    return { ok: true, outputs: await theLoaded().session.run(request) };
-  } catch (error) {
-    return failure(error);
-  }
+  const results: RunResult[] = [];
+  for (const request of requests) results.push(await run(request));
+  return results;
 }

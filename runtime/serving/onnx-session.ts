@@ -5,6 +5,7 @@ import { runtimeErrorText } from '../onnx/runtime-error-text.ts';
 import { batchKey, mergeRequests, splitOutputs } from './batch.ts';
 import { encodeElements } from './elements.ts';
 import type { LoadMessage, RunRequest } from './messages.ts';
+import { nearlyEqual } from './nearly-equal.ts';
 import { fromOrt, signatureOf, toOrt } from './ort-tensors.ts';
 import { elementCount, type Signature, type Tensor } from './tensor.ts';
 
@@ -114,7 +115,6 @@ function exampleValue(dataType: DataType, value: number): unknown {
   return dataType.startsWith('FP') ? value : Math.round(value);
 }
 
-/** Equal up to the rounding that another order of summation brings. What is no number proves nothing. */
 function agree(expected: Tensor, actual: Tensor | undefined): boolean {
   if (actual?.shape.join() !== expected.shape.join()) return false;
   if (expected.dataType !== 'FP32' && expected.dataType !== 'FP64')
@@ -123,11 +123,7 @@ function agree(expected: Tensor, actual: Tensor | undefined): boolean {
     const { buffer } = Uint8Array.from(data);
     return expected.dataType === 'FP32' ? new Float32Array(buffer) : new Float64Array(buffer);
   };
-  const others = read(actual);
-  return read(expected).every((value, index) => {
-    const other = others[index] ?? NaN;
-    return Math.abs(value - other) <= 1e-4 * Math.max(1, Math.abs(value));
-  });
+  return nearlyEqual(read(expected), read(actual));
 }
 
 function sessionSignature(session: Ort.InferenceSession): Signature {

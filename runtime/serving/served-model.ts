@@ -80,14 +80,14 @@ export class ServedModel {
       runner,
       observe: {
         queued: (length) => metrics.queueLength.set(labels, length),
-        ran: (waitedMs, { executions, runMs }) => {
+        ran: (waitedMs, outcome) => {
           metrics.batchSize.observe(labels, waitedMs.length);
-          metrics.runTime.observe(labels, runMs / 1000);
+          metrics.runTime.observe(labels, outcome.runMs / 1000);
           for (const ms of waitedMs) {
             metrics.queueTime.observe(labels, ms / 1000);
             this.statistics.queued(ms);
           }
-          for (const execution of executions) this.statistics.executed(execution);
+          this.statistics.executed(waitedMs.length, outcome);
         },
       },
     });
@@ -195,7 +195,7 @@ export class ServedModel {
     const { now } = this.#options;
     const begin = now();
     try {
-      checkInputs(inputs, this.requireSignature().inputs);
+      checkInputs(inputs, this.requireSignature().inputs, this.task.optionalInputs);
       const answer = await this.#scheduler.infer({ inputs, ...(outputs && { outputs }) }, waiting);
       this.statistics.succeeded(this.#isBatchable ? rowsOf({ inputs }) : 1, now(), now() - begin);
       return answer;

@@ -1,3 +1,4 @@
+import { fromHalfBits } from '../../lib/tensor-codec.ts';
 import type { DataType, TensorSignature } from '../contract.ts';
 
 /**
@@ -22,4 +23,14 @@ export interface Signature {
 /** The product of the dimensions, exact for any dimensions. */
 export function elementCount(shape: readonly number[]): bigint {
   return shape.reduce((product, dimension) => product * BigInt(dimension), 1n);
+}
+
+/** The numbers of an FP32 or FP16 tensor, over its own memory where that is aligned. */
+export function floatsOf({ name, dataType, data }: Tensor): Float32Array {
+  if (dataType !== 'FP32' && dataType !== 'FP16') throw new Error(`${name} is ${dataType}, which holds no floats`);
+  const size = dataType === 'FP32' ? 4 : 2;
+  const { buffer, byteOffset } = data.byteOffset % size === 0 ? data : Uint8Array.from(data);
+  const count = data.byteLength / size;
+  if (dataType === 'FP32') return new Float32Array(buffer, byteOffset, count);
+  return Float32Array.from(new Uint16Array(buffer, byteOffset, count), fromHalfBits);
 }

@@ -5,6 +5,7 @@ import { ModelClientError } from '../../client/errors.ts';
 import { ModelClient } from '../../client/model-client.ts';
 import { sumAndDifferenceModel } from '../support/models.ts';
 import { startServingProcess, type ServingProcess } from '../support/serving.ts';
+import { tokenModel, wordTokenizer } from '../support/text-models.ts';
 
 describe('the client and a real runtime', () => {
   let serving: ServingProcess;
@@ -64,6 +65,33 @@ describe('the client and a real runtime', () => {
       await expect(call).rejects.toMatchObject({ code: 'Cancelled' });
     });
   });
+});
+
+describe('the client and a task of texts', () => {
+  test.each(['rest', 'grpc'] as const)(
+    'one text or several, over %s',
+    async (protocol) => {
+      const table = Array.from({ length: 6 }, (_, id) => [id, 10 * id]);
+      const model = tokenModel({ table, sums: true, output: 'sentence_embedding' });
+      const serving = startServingProcess({
+        files: { 'model.onnx': model, ...wordTokenizer(['one', 'two']) },
+        settings: { task: 'FeatureExtraction' },
+      });
+      const options = { model: serving.name };
+      const client =
+        protocol === 'rest' ? ModelClient.rest(serving.url, options) : ModelClient.grpc(serving.grpc, options);
+      try {
+        await serving.ready();
+        expect(await client.predict('one')).toEqual(Float32Array.of(9, 90));
+        expect(await client.predict(['two', 'two one'])).toEqual([Float32Array.of(10, 100), Float32Array.of(14, 140)]);
+        await expect(client.predict([])).rejects.toMatchObject({ code: 'InvalidArgument' });
+      } finally {
+        await client.close();
+        await serving.stop();
+      }
+    },
+    120_000,
+  );
 });
 
 describe('the client and a server that refuses', () => {

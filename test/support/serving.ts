@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { adminPaths, ports, servingEnv, type ServingReport } from '../../runtime/contract.ts';
@@ -32,7 +32,7 @@ export interface ServingProcess {
 const freshHost = (): string => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(2, 255)}`;
 
 export interface ServingSetup {
-  /** Files of the model's folder by name. */
+  /** Files of the model's folder by path. */
   files: Readonly<Record<string, Uint8Array | string>>;
   /** Of `servingEnv`, by its keys. */
   settings?: Partial<Record<keyof typeof servingEnv, string>>;
@@ -44,7 +44,10 @@ export function startServingProcess({ files, settings = {}, name = 'model' }: Se
   const folder = mkdtempSync(join(tmpdir(), 'modelyard-serving-'));
   const model = join(folder, 'model');
   mkdirSync(model);
-  for (const [file, content] of Object.entries(files)) writeFileSync(join(model, file), content);
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(model, file)), { recursive: true });
+    writeFileSync(join(model, file), content);
+  }
   const host = freshHost();
   const environment: Record<string, string> = {
     [servingEnv.modelName]: name,

@@ -1,13 +1,11 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { TensorSignature } from '../../contract.ts';
-import { ModelFault, invalid } from '../../errors.ts';
-import { isRecord } from '../json.ts';
+import { invalid, type ModelFault } from '../../errors.ts';
 import { limits } from '../limits.ts';
 import type { RunRequest } from '../messages.ts';
 import { joinBytes, splitBytes } from '../../../lib/tensor-codec.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import { createDecoder, placePixels, readPreprocessing, type Decode, type Preprocessing } from './image-pixels.ts';
+import { readLabels, readModelJson, unsupportedBy } from './model-files.ts';
 import type { PreparedTask, Task } from './task.ts';
 
 /**
@@ -44,8 +42,8 @@ async function prepare(model: Signature, directory: string): Promise<PreparedTas
   const layout = layoutOf(input);
   const scores = model.outputs.find(({ shape, dataType }) => shape.length === 2 && dataType === 'FP32');
   if (!scores) throw unsupported('has no FP32 output [images, classes]');
-  const preprocessing = readPreprocessing(await readJson(directory, 'preprocessor_config.json'), layout);
-  const labels = readLabels(await readJson(directory, 'config.json'));
+  const preprocessing = readPreprocessing(await readModelJson(directory, 'preprocessor_config.json'), layout);
+  const labels = readLabels(await readModelJson(directory, 'config.json'));
   const decode = await createDecoder(preprocessing);
   const batch = input.shape[0] ?? -1;
   const classes = scores.shape[1] ?? -1;
@@ -79,39 +77,7 @@ function layoutOf({ name, dataType, shape }: TensorSignature): Layout {
   );
 }
 
-const unsupported = (what: string): ModelFault =>
-  new ModelFault({
-    reason: 'UnsupportedModel',
-    message: `The model ${what} for the task ImageClassification; task Tensor serves any model.`,
-    retrying: false,
-  });
-
-/** Undefined where there is no such file. */
-async function readJson(directory: string, file: string): Promise<unknown> {
-  const text = await readFile(join(directory, file), 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    throw new ModelFault({
-      reason: 'InvalidModel',
-      message: `The file ${file} beside the model is not valid JSON.`,
-      retrying: false,
-    });
-  }
-}
-
-/** A class without a label is called by its number. */
-function readLabels(config: unknown): (index: number) => string {
-  const labels =
-    isRecord(config) && isRecord(config.id2label)
-      ? new Map(Object.entries(config.id2label))
-      : new Map<string, unknown>();
-  return (index) => {
-    const label = labels.get(String(index));
-    return typeof label === 'string' ? label : String(index);
-  };
-}
+const unsupported = (what: string): ModelFault => unsupportedBy('ImageClassification', what);
 
 async function toPixels(
   inputs: readonly Tensor[],

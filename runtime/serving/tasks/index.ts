@@ -1,9 +1,14 @@
 import type { ServedTask } from '../../contract.ts';
+import { featureExtraction } from './feature-extraction.ts';
 import { imageClassification } from './image-classification.ts';
 import type { Task } from './task.ts';
 import { tensor } from './tensor.ts';
 
-const tasks: Readonly<Record<ServedTask, Task>> = { Tensor: tensor, ImageClassification: imageClassification };
+const tasks: Readonly<Record<ServedTask, Task>> = {
+  Tensor: tensor,
+  FeatureExtraction: featureExtraction,
+  ImageClassification: imageClassification,
+};
 
 const isServed = (name: string): name is ServedTask => Object.hasOwn(tasks, name);
 

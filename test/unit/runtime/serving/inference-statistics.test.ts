@@ -5,7 +5,7 @@ test('statistics count requests, their rows, and runs by how many rows they had'
   const statistics = new InferenceStatistics();
   statistics.queued(2);
   statistics.queued(4);
-  statistics.executed({ requests: 2, rows: 5, inputMs: 1, inferMs: 10, outputMs: 0.5 });
+  statistics.executed(2, { executions: [{ rows: 5, inferMs: 10 }], inputMs: 1, runMs: 11.5 });
   statistics.succeeded(2, 1_000.7, 20);
   statistics.succeeded(3, 1_001.2, 22);
   statistics.failed(1_002.9, 7);

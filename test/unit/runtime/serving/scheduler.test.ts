@@ -27,7 +27,7 @@ function scheduling(options: Partial<SchedulerOptions> = {}) {
         runs.push(requests.map(valueOf));
         await new Promise<void>((resolve) => ends.push(resolve));
         const results = requests.map(({ inputs }) => ({ ok: true as const, outputs: inputs }));
-        return { results, executions: [], runMs: 1 };
+        return { results, executions: [], inputMs: 0, runMs: 1 };
       },
       kill: () => undefined,
     },
