@@ -65,7 +65,7 @@ export const servingEnv = {
 } as const;
 
 /** Values of `spec.model.task` that this version serves. */
-export const servedTasks = ['Tensor', 'FeatureExtraction', 'ImageClassification'] as const;
+export const servedTasks = ['Tensor', 'TextClassification', 'FeatureExtraction', 'ImageClassification'] as const;
 
 export type ServedTask = (typeof servedTasks)[number];
 

@@ -2,10 +2,12 @@ import type { ServedTask } from '../../contract.ts';
 import { featureExtraction } from './feature-extraction.ts';
 import { imageClassification } from './image-classification.ts';
 import type { Task } from './task.ts';
+import { textClassification } from './text-classification.ts';
 import { tensor } from './tensor.ts';
 
 const tasks: Readonly<Record<ServedTask, Task>> = {
   Tensor: tensor,
+  TextClassification: textClassification,
   FeatureExtraction: featureExtraction,
   ImageClassification: imageClassification,
 };

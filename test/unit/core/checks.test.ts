@@ -16,7 +16,7 @@ describe('what no pod could ever do is said before any pod is made', () => {
     [
       { model: { uri: 's3://a/b', task: 'SpeechRecognition' } },
       'UnsupportedTask',
-      'set it to Tensor or FeatureExtraction or',
+      'set it to Tensor or TextClassification or',
     ],
     [{ model: { uri: 'file:///a.onnx' } }, 'UnsupportedScheme', 'pvc://CLAIM/PATH'],
     [{ model: { uri: 's3://a/b' }, accelerator: { resource: 'amd.com/gpu' } }, 'UnsupportedAccelerator', 'amd.com/gpu'],
