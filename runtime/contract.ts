@@ -65,7 +65,13 @@ export const servingEnv = {
 } as const;
 
 /** Values of `spec.model.task` that this version serves. */
-export const servedTasks = ['Tensor', 'TextClassification', 'FeatureExtraction', 'ImageClassification'] as const;
+export const servedTasks = [
+  'Tensor',
+  'TextClassification',
+  'TokenClassification',
+  'FeatureExtraction',
+  'ImageClassification',
+] as const;
 
 export type ServedTask = (typeof servedTasks)[number];
 

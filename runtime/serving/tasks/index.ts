@@ -4,10 +4,12 @@ import { imageClassification } from './image-classification.ts';
 import type { Task } from './task.ts';
 import { textClassification } from './text-classification.ts';
 import { tensor } from './tensor.ts';
+import { tokenClassification } from './token-classification.ts';
 
 const tasks: Readonly<Record<ServedTask, Task>> = {
   Tensor: tensor,
   TextClassification: textClassification,
+  TokenClassification: tokenClassification,
   FeatureExtraction: featureExtraction,
   ImageClassification: imageClassification,
 };

@@ -4,7 +4,7 @@ export type Scoring = (logits: Float32Array) => Float32Array;
 const sigmoid: Scoring = (logits) => logits.map((value) => 1 / (1 + Math.exp(-value)));
 
 /** The shares of one whole. */
-const softmax: Scoring = (logits) => {
+export const softmax: Scoring = (logits) => {
   const largest = logits.reduce((most, value) => Math.max(most, value), -Infinity);
   const powers = Float64Array.from(logits, (value) => Math.exp(value - largest));
   const total = powers.reduce((sum, power) => sum + power, 0);

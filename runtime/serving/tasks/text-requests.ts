@@ -32,7 +32,8 @@ export function textsIn({ inputs }: RunRequest): TextInput[] {
 const tooMany = (count: number): string =>
   `text: ${count} texts; at most ${limits.texts} are allowed in one request, so send them in several`;
 
-function stringsIn(inputs: readonly Tensor[], name: string): string[] | undefined {
+/** The elements of a BYTES input; undefined where there is none of that name. Throws RequestError. */
+export function stringsIn(inputs: readonly Tensor[], name: string): string[] | undefined {
   const input = inputs.find((candidate) => candidate.name === name);
   if (!input) return undefined;
   if (input.data.byteLength > limits.textBytes) {

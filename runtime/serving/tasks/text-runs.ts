@@ -23,11 +23,11 @@ export interface TextStates {
 }
 
 /** What a task does before and after. */
-export interface TextSteps {
+export interface TextSteps<Text extends EncodedText = EncodedText> {
   /** Throws RequestError. */
-  encode(request: RunRequest): EncodedText[];
+  encode(request: RunRequest): Text[];
   /** The texts of one request in order, and what the model says of each. */
-  toOutputs(request: RunRequest, states: readonly TextStates[], texts: readonly EncodedText[]): Tensor[];
+  toOutputs(request: RunRequest, states: readonly TextStates[], texts: readonly Text[]): Tensor[];
 }
 
 interface Item {
@@ -40,9 +40,9 @@ interface Item {
  * Answers requests that came together: all their texts, sorted by length, in as few runs as keep short texts from being
  * padded to the length of long ones. A request that cannot be answered costs the others nothing.
  */
-export async function answerTexts(
+export async function answerTexts<Text extends EncodedText>(
   model: TextModel,
-  steps: TextSteps,
+  steps: TextSteps<Text>,
   requests: readonly RunRequest[],
   run: Run,
 ): Promise<RunResult[]> {

@@ -1,6 +1,7 @@
 import type { ServedTask } from '../../contract.ts';
 import { isRecord } from '../json.ts';
 import { importTokenizer, type HuggingFaceTokenizer } from './hugging-face-tokenizer.ts';
+import { placeTokens, type PlacedToken } from './token-offsets.ts';
 import { readModelJson, readModelRecord, unsupportedBy } from './model-files.ts';
 
 /** What a model is fed of a text, and of the text that it is paired with. */
@@ -8,6 +9,8 @@ export interface EncodedText {
   ids: readonly number[];
   /** Which text of a pair each token is of; as long as `ids`. */
   typeIds: readonly number[];
+  /** The place of each among the tokens of the text, -1 for special ones and those of the other text of a pair; likewise. */
+  sources: readonly number[];
 }
 
 /** A tokenizer with the limits of its model. */
@@ -17,6 +20,12 @@ export interface TextTokenizer {
   readonly padding: { id: number; typeId: number; side: 'left' | 'right' };
   /** Tokens of a text alone, without special ones, uncut. */
   readonly tokenize: (text: string) => string[];
+  /** The same tokens, with the parts of the text that they stand for. */
+  readonly place: (text: string) => PlacedToken[];
+  /** Whether a token says by itself that it goes on with a word, as `##ing` does. */
+  readonly marksParts: boolean;
+  /** What stands for words that are not known. */
+  readonly unknown: string | undefined;
   /** Cuts to `maxLength`, a pair's longer text first, and adds special tokens. */
   readonly encode: (tokens: readonly string[], pair?: readonly string[]) => EncodedText;
 }
@@ -61,6 +70,9 @@ export async function readTokenizer(
     // One that adds no special tokens leaves the pair apart.
     return { tokens: [...made.tokens, ...(made.tokens_pair ?? [])], typeIds: made.token_type_ids };
   };
+  const bytes = JSON.stringify(file.pre_tokenizer ?? null).includes('"ByteLevel"');
+  const leading = assemble(['']).tokens.indexOf('');
+  const fromLeft = settings.truncation_side === 'left';
   const special = { single: assemble([]).tokens.length, pair: assemble([], []).tokens.length };
   const maxLength = maxLengthOf(settings, config, bounds);
   if (special.pair >= maxLength) {
@@ -70,20 +82,27 @@ export async function readTokenizer(
     maxLength,
     padding: paddingOf(file, settings, config, (token) => tokenizer.token_to_id(token)),
     tokenize: (text) => tokenizer.tokenize(plain(text)),
+    place: (text) => placeTokens(tokenizer, text, { plain, bytes }),
+    marksParts: Boolean(tokenizer.model?.config.continuing_subword_prefix),
+    unknown: tokenizer.model?.unk_token,
     encode: (tokens, pair) => {
       const room = maxLength - (pair ? special.pair : special.single);
-      const [first, second] = cut(tokens, pair, room, settings.truncation_side === 'left');
+      const [first, second] = cut(tokens, pair, room, fromLeft);
+      const left = fromLeft ? tokens.length - first.length : 0;
       const { tokens: all, typeIds: typesOf } = assemble(first, second);
       const ids: number[] = [];
       const typeIds: number[] = [];
+      const sources: number[] = [];
       all.forEach((token, index) => {
         const id = tokenizer.token_to_id(token) ?? unknown;
         // A tokenizer without an unknown token drops what it does not know.
         if (id === undefined) return;
         ids.push(id);
         typeIds.push(typesOf?.[index] ?? 0);
+        const source = index - leading;
+        sources.push(source >= 0 && source < first.length ? source + left : -1);
       });
-      return { ids, typeIds };
+      return { ids, typeIds, sources };
     },
   };
 }

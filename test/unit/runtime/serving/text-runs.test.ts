@@ -52,8 +52,8 @@ describe('which texts run together', () => {
 
 describe('texts of one run', () => {
   const texts = [
-    { ids: [5, 6, 7], typeIds: [0, 0, 1] },
-    { ids: [8], typeIds: [1] },
+    { ids: [5, 6, 7], typeIds: [0, 0, 1], sources: [] },
+    { ids: [8], typeIds: [1], sources: [] },
   ];
   const numbers = (data: Uint8Array, size: 4 | 8): number[] =>
     size === 4 ? [...new Int32Array(data.buffer)] : [...new BigInt64Array(data.buffer)].map(Number);
@@ -73,7 +73,7 @@ describe('texts of one run', () => {
   });
 
   test('have a token even where they have none', () => {
-    const padded = padTexts(inputs, [{ ids: [], typeIds: [] }], { id: 9, typeId: 0, side: 'right' });
+    const padded = padTexts(inputs, [{ ids: [], typeIds: [], sources: [] }], { id: 9, typeId: 0, side: 'right' });
     expect(padded.tensors[0]?.shape).toEqual([1, 1]);
     expect(numbers(padded.tensors[1]?.data ?? new Uint8Array(), 4)).toEqual([0]);
   });
@@ -87,7 +87,10 @@ describe('requests that are answered together', () => {
       maxLength: 9,
       padding: { id: 0, typeId: 0, side: 'right' },
       tokenize: () => [],
-      encode: () => ({ ids: [], typeIds: [] }),
+      place: () => [],
+      marksParts: false,
+      unknown: undefined,
+      encode: () => ({ ids: [], typeIds: [], sources: [] }),
     },
   };
   /** Texts are numbers, of as many tokens; the outputs are what the model says of each. */
@@ -95,7 +98,7 @@ describe('requests that are answered together', () => {
     encode: ({ inputs: [text] }) =>
       [...(text?.data ?? [])].map((length) => {
         if (length === 0) throw new Error('no text');
-        return { ids: new Array<number>(length).fill(length), typeIds: [] };
+        return { ids: new Array<number>(length).fill(length), typeIds: [], sources: [] };
       }),
     toOutputs: (_request, states) => [
       {

@@ -70,8 +70,16 @@ describe('what is cut', () => {
 
   test('a pair tells its texts apart, also an empty one', async () => {
     const { tokenize, encode } = await tokenizer();
-    expect(encode(tokenize('a'), tokenize('b'))).toEqual({ ids: [2, 4, 3, 5, 3], typeIds: [0, 0, 0, 1, 1] });
-    expect(encode(tokenize('a'), tokenize(''))).toEqual({ ids: [2, 4, 3, 3], typeIds: [0, 0, 0, 1] });
+    expect(encode(tokenize('a'), tokenize('b'))).toEqual({
+      ids: [2, 4, 3, 5, 3],
+      typeIds: [0, 0, 0, 1, 1],
+      sources: [-1, 0, -1, -1, -1],
+    });
+    expect(encode(tokenize('a'), tokenize(''))).toEqual({
+      ids: [2, 4, 3, 3],
+      typeIds: [0, 0, 0, 1],
+      sources: [-1, 0, -1, -1],
+    });
   });
 });
 
@@ -87,6 +95,77 @@ describe('the normaliser does as that of the reference', () => {
 
   test('tokenizer_config.json overrules how letters are lowered', async () => {
     expect(encoded(await tokenizer({ do_lower_case: false }), 'A a')).toEqual([2, 1, 4, 3]);
+  });
+});
+
+describe('tokens and the parts of the text that they stand for', () => {
+  async function parts(file: object, text: string): Promise<[string, string][]> {
+    const folder = mkdtempSync(join(tmpdir(), 'modelyard-tokenizer-'));
+    folders.push(folder);
+    writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(file));
+    const { place, tokenize } = await readTokenizer('TokenClassification', folder, {
+      fixedLength: -1,
+      maxLength: undefined,
+    });
+    const placed = place(text);
+    expect(placed.map(({ token }) => token)).toEqual(tokenize(text));
+    return placed.map(({ token, start, end }) => [token, text.slice(start, end)]);
+  }
+
+  test('of bytes: a space is left out, a character of several bytes is the part of each', async () => {
+    const bytes = {
+      pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+      post_processor: { type: 'ByteLevel', trim_offsets: true },
+      decoder: { type: 'ByteLevel' },
+      model: {
+        type: 'BPE',
+        vocab: Object.fromEntries(['Ġ', 'a', 'b', 'Ġa', 'Ã', '©', 'ð', 'Ł', 'Ļ', 'Ĥ'].map((token, id) => [token, id])),
+        merges: ['Ġ a'],
+      },
+    };
+    expect(await parts(bytes, 'ab aé🙂b')).toEqual([
+      ['Ġa', 'a'],
+      ['b', 'b'],
+      ['Ġa', 'a'],
+      ['Ã', 'é'],
+      ['©', 'é'],
+      ...['ð', 'Ł', 'Ļ', 'Ĥ'].map((token): [string, string] => [token, '🙂']),
+      ['b', 'b'],
+    ]);
+  });
+
+  test('of pieces with a mark for a space', async () => {
+    const pieces = ['<unk>', '▁', '▁a', 'b', '▁b'];
+    const marked = {
+      normalizer: { type: 'NFKC' },
+      pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+      decoder: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true },
+      model: { type: 'Unigram', unk_id: 0, vocab: pieces.map((piece) => [piece, piece === '▁' ? -9 : -1]) },
+    };
+    expect(await parts(marked, 'ab  ｂ')).toEqual([
+      ['▁a', 'a'],
+      ['b', 'b'],
+      ['▁', ''],
+      ['▁b', 'ｂ'],
+    ]);
+  });
+
+  test('of words: unknown ones as a whole, with special tokens that stand in the text', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modelyard-tokenizer-'));
+    folders.push(folder);
+    for (const [name, content] of Object.entries(wordTokenizer(['pa', '##rt', 'cafe']))) {
+      writeFileSync(join(folder, name), content);
+    }
+    const { place } = await readTokenizer('TokenClassification', folder, { fixedLength: -1, maxLength: undefined });
+    const text = 'PART[SEP]who? Café';
+    expect(place(text).map(({ token, start, end }) => [token, text.slice(start, end)])).toEqual([
+      ['pa', 'PA'],
+      ['##rt', 'RT'],
+      ['[SEP]', '[SEP]'],
+      ['[UNK]', 'who'],
+      ['[UNK]', '?'],
+      ['cafe', 'Café'],
+    ]);
   });
 });
 
