@@ -41,8 +41,11 @@ export const jobFile: TrainingJobFile = {
 export const trainedVersion = ({
   models,
   features,
+  featureNames,
   classes,
-}: Pick<TrainedVersion, 'models'> & Pick<TrainedVersion['dataset'], 'features' | 'classes'>): TrainedVersion => ({
+}: Pick<TrainedVersion, 'models'> &
+  Pick<TrainedVersion['dataset'], 'features' | 'classes'> &
+  Partial<Pick<TrainedVersion['dataset'], 'featureNames'>>): TrainedVersion => ({
   job: jobFile,
   models,
   steps: { best: 64, last: 128 },
@@ -52,6 +55,7 @@ export const trainedVersion = ({
     rows: 1_000,
     badRows: 3,
     features,
+    featureNames,
     classes,
     split: { train: 800, validation: 100, test: 100 },
   },

@@ -26,6 +26,8 @@ export interface Dataset {
   /** What a row holds, for building a model and for checking one: name `features` (or `image`), shape with -1 first. */
   features: DataInput;
   label: LabelSpec;
+  /** The column of each number of a row; undefined where a row is no list of single columns, such as a picture. */
+  featureNames: string[] | undefined;
   /** Class names in the order of their numbers, where the labels are classes. */
   classes: string[] | undefined;
   /** Rows of each split. */

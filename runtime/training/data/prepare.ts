@@ -24,6 +24,8 @@ export interface Prepared {
   layout: RowLayout;
   rows: number;
   badRows: number;
+  /** The columns that a row is made of, in their order; none where it is an image. */
+  columns: string[];
   /** Where labels are classes: their names in order, and the number in that order of each uint32 in the file. */
   classes: { names: string[]; numbers: Uint32Array } | undefined;
 }
@@ -50,7 +52,7 @@ export async function prepare(preparation: Preparation): Promise<Prepared> {
         await output.add(file, rows);
       }
     }
-    return await output.finish();
+    return await output.finish(features);
   } catch (error) {
     await output.abandon();
     throw error;
@@ -105,13 +107,14 @@ class Output {
     }
   }
 
-  async finish(): Promise<Prepared> {
+  async finish(columns: string[]): Promise<Prepared> {
     this.#bad.settle(this.#rows);
     const { layout, classes } = this.#encoder;
     if (!this.#writer || !layout) throw invalidData('The data hold no rows that can be used.');
     return {
       rows: this.#writer.rows,
       badRows: this.#bad.count,
+      columns,
       layout,
       classes: classes && requireSeveral(classes.numbering(), this.#preparation.data.label),
       file: await this.#writer.finish(this.#preparation.memoryBytes),

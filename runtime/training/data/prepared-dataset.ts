@@ -11,6 +11,7 @@ export class PreparedDataset implements Dataset {
   readonly badRows: number;
   readonly features: DataInput;
   readonly label: LabelSpec;
+  readonly featureNames: string[] | undefined;
   readonly classes: string[] | undefined;
   readonly #prepared: Prepared;
   readonly #splits: Splits;
@@ -21,7 +22,7 @@ export class PreparedDataset implements Dataset {
 
   /** @param scale of the features */
   constructor(digest: string, prepared: Prepared, splits: Splits, scale: number) {
-    const { layout, classes } = prepared;
+    const { layout, columns, classes } = prepared;
     this.digest = digest;
     this.rows = prepared.rows;
     this.badRows = prepared.badRows;
@@ -34,6 +35,8 @@ export class PreparedDataset implements Dataset {
       layout.label === 'Class'
         ? { kind: 'Classes', classes: classes?.names.length ?? 0 }
         : { kind: 'Values', width: layout.label };
+    const [width, ...deeper] = layout.shape;
+    this.featureNames = deeper.length === 0 && width === columns.length ? columns : undefined;
     this.classes = classes?.names;
     this.#prepared = prepared;
     this.#splits = splits;

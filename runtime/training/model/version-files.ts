@@ -14,7 +14,7 @@ export interface TrainedVersion {
   steps: { best: number; last: number };
   /** `sha256:HEX` of the model file that training started from, where the job names one. */
   baseDigest: string | undefined;
-  dataset: Pick<Dataset, 'digest' | 'rows' | 'badRows' | 'features' | 'classes' | 'split'>;
+  dataset: Pick<Dataset, 'digest' | 'rows' | 'badRows' | 'features' | 'featureNames' | 'classes' | 'split'>;
   /** Of the best model: `loss` and each metric. Empty where the split has no rows. */
   metrics: { validation: Record<string, number>; test: Record<string, number> };
   /** Every point of the loss curve. */
@@ -73,8 +73,7 @@ export function versionFiles(trained: TrainedVersion): VersionFiles {
   const { job, models, steps, baseDigest, dataset, metrics, history, software } = trained;
   const contents: Record<string, Uint8Array | undefined> = {
     [`${modelFolder}/model.onnx`]: models.best,
-    [`${modelFolder}/config.json`]:
-      dataset.classes && json({ id2label: Object.fromEntries(dataset.classes.entries()) }),
+    [`${modelFolder}/config.json`]: config(trained),
     [`${modelFolder}/preprocessor_config.json`]: preprocessing(trained),
     'last/model.onnx': models.last,
     'history.csv': historyCsv(history),
@@ -115,6 +114,16 @@ const json = (value: unknown): Uint8Array => Buffer.from(`${JSON.stringify(value
 function digestOfFolder(files: ReadonlyMap<string, Uint8Array>, folder: string): string {
   const inside = [...files].filter(([path]) => path.startsWith(`${folder}/`));
   return folderDigest(inside.map(([path, content]) => ({ path: path.slice(folder.length + 1), digest: hex(content) })));
+}
+
+/** What a server calls the classes and the columns, and what it multiplies the numbers by. */
+function config({ job, dataset: { classes, featureNames } }: TrainedVersion): Uint8Array | undefined {
+  if (!classes && !featureNames) return undefined;
+  const { scale } = job.data;
+  return json({
+    ...(classes ? { id2label: Object.fromEntries(classes.entries()) } : { problem_type: 'regression' }),
+    ...(featureNames && { feature_names: featureNames, ...(scale !== 1 && { feature_scale: scale }) }),
+  });
 }
 
 /**

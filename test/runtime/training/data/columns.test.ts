@@ -140,3 +140,12 @@ test('an aborted signal ends the reading and leaves no file behind', async () =>
   const { readdir } = await import('node:fs/promises');
   expect(await readdir(workFolder)).toEqual([]);
 });
+
+test('rows of single columns know their names in order, pictures and lists do not', async () => {
+  const content = '{"b":1,"a":2,"kind":"x","list":[1,2]}\n{"b":3,"a":4,"kind":"y","list":[3,4]}\n';
+  const namesOf = async (data: Parameters<typeof open>[2]): Promise<string[] | undefined> =>
+    (await open('a.jsonl', content, data)).featureNames;
+  expect(await namesOf({ data: { label: 'kind', features: ['b', 'a'] } })).toEqual(['b', 'a']);
+  expect(await namesOf({ data: { label: 'kind', features: ['a', 'list'] } })).toBeUndefined();
+  expect(await namesOf({ data: { label: 'kind', features: ['a', 'b'], shape: [1, 2] } })).toBeUndefined();
+});

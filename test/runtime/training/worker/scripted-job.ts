@@ -144,6 +144,7 @@ export function startScriptedJob(
     badRows: 0,
     features: { name: 'features', dataType: 'FP32', shape: [-1, 100] },
     label: graph.label,
+    featureNames: undefined,
     classes: undefined,
     split: { train: 36, validation: 4, test: 0 },
     read: changes.read ?? ((_split, _epoch, from, to) => Promise.resolve(rowsAt(from, to))),

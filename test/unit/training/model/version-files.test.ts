@@ -60,6 +60,19 @@ describe('the files of a version', () => {
     expect([...versionFiles(withData({}, { classes: undefined })).files.keys()]).not.toContain('model/config.json');
   });
 
+  test('name the columns and their scale, where a row is a list of numbers, and say of what kind the answers are', () => {
+    const featureNames = ['age', 'income'];
+    expect(parse(withData({}, { featureNames }), 'model/config.json')).toEqual({
+      id2label: { '0': 'zero', '1': 'one' },
+      feature_names: featureNames,
+      feature_scale: 1 / 255,
+    });
+    expect(parse(withData({ scale: 1 }, { featureNames, classes: undefined }), 'model/config.json')).toEqual({
+      problem_type: 'regression',
+      feature_names: featureNames,
+    });
+  });
+
   test('have a manifest with all that the model came of, and what it is worth', () => {
     expect(parse(trained, 'manifest.json')).toEqual({
       formatVersion: 1,
