@@ -67,6 +67,7 @@ export const servingEnv = {
 /** Values of `spec.model.task` that this version serves. */
 export const servedTasks = [
   'Tensor',
+  'Tabular',
   'TextClassification',
   'TokenClassification',
   'FeatureExtraction',

@@ -6,6 +6,7 @@ import { joinBytes, splitBytes } from '../../../lib/tensor-codec.ts';
 import type { Signature, Tensor } from '../tensor.ts';
 import { createDecoder, placePixels, readPreprocessing, type Decode, type Preprocessing } from './image-pixels.ts';
 import { readLabels, readModelJson, unsupportedBy } from './model-files.ts';
+import { probabilities } from './scores.ts';
 import type { PreparedTask, Task } from './task.ts';
 
 /**
@@ -145,16 +146,6 @@ function rank(scores: Tensor | undefined, labels: (index: number) => string): Te
       data: new Uint8Array(Float32Array.from(top, ([, score]) => score).buffer),
     },
   ];
-}
-
-/** The softmax, unless the model already ends in one. */
-function probabilities(row: Float32Array): Float32Array {
-  const sum = row.reduce((total, value) => total + value, 0);
-  if (row.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3) return row;
-  const largest = row.reduce((most, value) => Math.max(most, value), -Infinity);
-  const powers = row.map((value) => Math.exp(value - largest));
-  const total = powers.reduce((added, value) => added + value, 0);
-  return powers.map((value) => value / total);
 }
 
 function toPredictions(outputs: readonly Tensor[]): string {

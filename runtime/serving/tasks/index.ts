@@ -1,6 +1,7 @@
 import type { ServedTask } from '../../contract.ts';
 import { featureExtraction } from './feature-extraction.ts';
 import { imageClassification } from './image-classification.ts';
+import { tabular } from './tabular.ts';
 import type { Task } from './task.ts';
 import { textClassification } from './text-classification.ts';
 import { tensor } from './tensor.ts';
@@ -8,6 +9,7 @@ import { tokenClassification } from './token-classification.ts';
 
 const tasks: Readonly<Record<ServedTask, Task>> = {
   Tensor: tensor,
+  Tabular: tabular,
   TextClassification: textClassification,
   TokenClassification: tokenClassification,
   FeatureExtraction: featureExtraction,

@@ -22,9 +22,8 @@ export function scoringOf({ problem_type: problem }: Record<string, unknown>): S
   return (logits) => (logits.length === 1 ? sigmoid : softmax)(logits);
 }
 
-/** Labels by their index, the highest score first, equal ones in the order of the labels. */
-export function byFallingScore(scores: Float32Array): { index: number; score: number }[] {
-  return Array.from(scores, (score, index) => ({ index, score })).sort(
-    (a, b) => b.score - a.score || a.index - b.index,
-  );
-}
+/** The softmax, unless the model already ends in one. */
+export const probabilities: Scoring = (row) => {
+  const sum = row.reduce((total, value) => total + value, 0);
+  return row.every((value) => value >= 0) && Math.abs(sum - 1) < 1e-3 ? row : softmax(row);
+};

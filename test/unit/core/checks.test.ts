@@ -13,11 +13,7 @@ import { admitted } from '../../support/serving-world.ts';
 
 describe('what no pod could ever do is said before any pod is made', () => {
   test.each([
-    [
-      { model: { uri: 's3://a/b', task: 'SpeechRecognition' } },
-      'UnsupportedTask',
-      'set it to Tensor or TextClassification or',
-    ],
+    [{ model: { uri: 's3://a/b', task: 'SpeechRecognition' } }, 'UnsupportedTask', 'set it to Tensor or Tabular or'],
     [{ model: { uri: 'file:///a.onnx' } }, 'UnsupportedScheme', 'pvc://CLAIM/PATH'],
     [{ model: { uri: 's3://a/b' }, accelerator: { resource: 'amd.com/gpu' } }, 'UnsupportedAccelerator', 'amd.com/gpu'],
   ])('%j', (spec, reason, says) => {
