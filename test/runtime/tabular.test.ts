@@ -159,6 +159,11 @@ describe('a model with one input for all columns', () => {
       status: 200,
       predictions: [[30, 60]],
     });
+    const column = (value: number) => ({ dataType: 'FP32' as const, shape: [1], data: [value] });
+    const client = ModelClient.rest(serving?.url ?? '', { model: 'model' });
+    const { value } = await client.predict({ weight: column(3), height: column(1), age: column(2) });
+    await client.close();
+    expect(value?.data).toEqual(Float32Array.of(30, 60));
     const response = await fetch(`${serving?.url}/v2/models/model`);
     expect(await response.json()).toMatchObject({
       inputs: config.feature_names.map((name) => ({ name, datatype: 'FP32', shape: [-1] })),
