@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: runs one benchmark, prints a table of ratios and writes bench/results/NAME.json. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { embeddings } from './embeddings.ts';
 import { explain } from './explain.ts';
 import { operator } from './operator.ts';
 import { serving } from './serving.ts';
@@ -21,7 +22,7 @@ export interface Row {
   referenceName: string;
 }
 
-const benches: Record<string, () => Promise<Row[]>> = { explain, gradients, operator, serving, training };
+const benches: Record<string, () => Promise<Row[]>> = { embeddings, explain, gradients, operator, serving, training };
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
 
