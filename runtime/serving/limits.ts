@@ -21,7 +21,7 @@ export const limits = {
   /** Texts of one request. */
   texts: 1_024,
   /** Of all of them, in UTF-8: they are split into tokens before they are cut to what the model takes. */
-  textBytes: 4 * 1024 * 1024,
+  textBytes: 1024 * 1024,
   /** Of all requests that wait for the model. */
   queueBytes: 256 * 1024 * 1024,
   /** Of one stream, at a time. */

@@ -123,7 +123,7 @@ describe('a model of words without files of sentence-transformers', () => {
       { inputs: new Array<string>(limits.texts + 1).fill('one') },
       /^text: 1025 texts; at most 1024 are allowed in one request/,
     ],
-    [{ inputs: 'one '.repeat(limits.textBytes / 4 + 1) }, /^text: has \d+ bytes; at most 4194304 are allowed/],
+    [{ inputs: 'one '.repeat(limits.textBytes / 4 + 1) }, /^text: has \d+ bytes; at most 1048576 are allowed/],
   ])('refuses %#: a request that it cannot answer, by field', async (body, error) => {
     expect(await predict(serving, body)).toMatchObject({ status: 400, error: expect.stringMatching(error) });
   });

@@ -1,4 +1,5 @@
 import type { ServedTask } from '../../contract.ts';
+import { invalid } from '../../errors.ts';
 import { isRecord } from '../json.ts';
 import { importTokenizer, type HuggingFaceTokenizer } from './hugging-face-tokenizer.ts';
 import { placeTokens, type PlacedToken } from './token-offsets.ts';
@@ -81,8 +82,8 @@ export async function readTokenizer(
   return {
     maxLength,
     padding: paddingOf(file, settings, config, (token) => tokenizer.token_to_id(token)),
-    tokenize: (text) => tokenizer.tokenize(plain(text)),
-    place: (text) => placeTokens(tokenizer, text, { plain, bytes }),
+    tokenize: (text) => withinReach(() => tokenizer.tokenize(plain(text))),
+    place: (text) => withinReach(() => placeTokens(tokenizer, text, { plain, bytes })),
     marksParts: Boolean(tokenizer.model?.config.continuing_subword_prefix),
     unknown: tokenizer.model?.unk_token,
     encode: (tokens, pair) => {
@@ -105,6 +106,16 @@ export async function readTokenizer(
       return { ids, typeIds, sources };
     },
   };
+}
+
+/** The library passes tokens as arguments, of which there may not be too many. Throws RequestError. */
+function withinReach<T>(split: () => T): T {
+  try {
+    return split();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw invalid('text: has a text that is too long for the tokenizer of the model; send its beginning alone');
+  }
 }
 
 /** transformers lets tokenizer_config.json overrule how a BERT tokenizer normalises. */

@@ -169,6 +169,19 @@ describe('tokens and the parts of the text that they stand for', () => {
   });
 });
 
+test('a text that is too long for the library is refused in words of our own', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'modelyard-tokenizer-'));
+  folders.push(folder);
+  const file = { model: { type: 'Unigram', unk_id: 0, vocab: ['<unk>', 'a', 'b'].map((piece) => [piece, -1]) } };
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(file));
+  const bounds = { fixedLength: -1, maxLength: undefined };
+  const { tokenize, place } = await readTokenizer('TokenClassification', folder, bounds);
+  for (const split of [tokenize, place]) {
+    expect(() => split('ab'.repeat(150_000))).toThrow(/^text: has a text that is too long for the tokenizer/);
+  }
+  expect(tokenize('ab'.repeat(1_000))).toHaveLength(2_000);
+});
+
 test('padding is what the files say', async () => {
   expect((await tokenizer({ pad_token: '[UNK]', padding_side: 'left', pad_token_type_id: 3 })).padding).toEqual({
     id: 1,
