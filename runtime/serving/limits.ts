@@ -24,6 +24,10 @@ export const limits = {
   textBytes: 1024 * 1024,
   /** Of all requests that wait for the model. */
   queueBytes: 256 * 1024 * 1024,
+  /** Of one model, at a time. */
+  explanations: 2,
+  /** How long one may take. */
+  explanationMs: 600_000,
   /** Of one stream, at a time. */
   streamedRequests: 64,
   /** After this, varied by a tenth, a gRPC client is asked to connect again. */

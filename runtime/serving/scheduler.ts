@@ -35,6 +35,8 @@ export interface Waiting {
   priority?: number | undefined;
   /** It shares its run with no other request. */
   isAlone?: boolean;
+  /** Told how long its run took in the model process. */
+  onRun?: (runMs: number) => void;
 }
 
 /** As the schedule policy extension has them: 1 is the most urgent. */
@@ -49,6 +51,7 @@ interface Entry {
   key: string | undefined;
   bytes: number;
   priority: number;
+  onRun: Waiting['onRun'];
   arrivedAt: number;
   settle: (outcome: Tensor[] | Error) => void;
 }
@@ -111,7 +114,7 @@ export class Scheduler {
   }
 
   /** Rejects with RequestError. */
-  infer(request: RunRequest, { timeoutMs, signal, priority, isAlone }: Waiting): Promise<Tensor[]> {
+  infer(request: RunRequest, { timeoutMs, signal, priority, isAlone, onRun }: Waiting): Promise<Tensor[]> {
     const { queueMaxLength, queueMaxBytes, now } = this.#options;
     const bytes = request.inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const limitMs = Math.min(timeoutMs ?? Infinity, this.#options.timeoutMs);
@@ -129,6 +132,7 @@ export class Scheduler {
         key: isAlone === true ? undefined : batchKey(request),
         bytes,
         priority: priority ?? priorities.standard,
+        onRun,
         arrivedAt: now(),
         settle: (outcome) => {
           if (settled) return;
@@ -219,7 +223,10 @@ export class Scheduler {
         batch.map(({ arrivedAt }) => begin - arrivedAt),
         outcome,
       );
-      batch.forEach((entry, index) => entry.settle(answerOf(outcome.results[index])));
+      batch.forEach((entry, index) => {
+        entry.onRun?.(outcome.runMs);
+        entry.settle(answerOf(outcome.results[index]));
+      });
     } catch (error) {
       for (const entry of batch) entry.settle(error instanceof Error ? error : new Error(String(error)));
     } finally {

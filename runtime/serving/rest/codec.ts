@@ -36,6 +36,7 @@ type Fields = Record<string, unknown>;
 
 /** KServe's client sends the model's name and version too; the path is what counts. */
 const requestFields = ['id', 'parameters', 'inputs', 'outputs', 'model_name', 'model_version'];
+const explainFields = ['id', 'parameters', 'inputs', 'background', 'model_name', 'model_version'];
 
 /** Throws RequestError that names the field. */
 export function parseRestRequest(body: Buffer, headerLength: string | undefined, signature: Signature): RestRequest {
@@ -59,6 +60,35 @@ export function parseRestRequest(body: Buffer, headerLength: string | undefined,
     isBinary: (output) => choices.get(output) ?? byDefault,
     timeoutMs: requestedTimeoutMs(parameters.timeout),
     priority: requestedPriority(parameters.priority),
+  };
+}
+
+export interface RestExplainRequest {
+  id: string | undefined;
+  inputs: Tensor[];
+  background: Tensor[];
+  parameters: Fields;
+  /** Whether the answer's tensors follow its JSON as raw bytes. */
+  isBinary: boolean;
+}
+
+/** Like a request of inference, with a `background` of more tensors. Throws RequestError that names the field. */
+export function parseExplainRequest(body: Buffer, headerLength: string | undefined): RestExplainRequest {
+  const jsonLength = parseHeaderLength(headerLength, body.byteLength);
+  const request = fields(parseJson(body.subarray(0, jsonLength)), 'body', explainFields);
+  const { binary_data_output: binaryOutput, ...parameters } = parametersOf(request, 'parameters');
+  const binary = new BinaryData(body.subarray(jsonLength), headerLength !== undefined);
+  const tensors = (name: 'inputs' | 'background'): Tensor[] =>
+    array(request[name], name).map((value, index) => parseInput(value, `${name}[${index}]`, binary, body.byteLength));
+  const inputs = tensors('inputs');
+  const background = request.background === undefined ? [] : tensors('background');
+  binary.finish();
+  return {
+    id: optionalText(request.id, 'id'),
+    inputs,
+    background,
+    parameters,
+    isBinary: flag(binaryOutput, 'parameters.binary_data_output') ?? false,
   };
 }
 
@@ -87,6 +117,7 @@ export function restAnswer(
   id: string | undefined,
   outputs: readonly Tensor[],
   isBinary: RestRequest['isBinary'],
+  parameters?: Readonly<Record<string, string | number>>,
 ): RestAnswer {
   const raw: Uint8Array[] = [];
   const texts = outputs.map((output) => {
@@ -95,7 +126,7 @@ export function restAnswer(
     raw.push(output.data);
     return `${head},"parameters":{"binary_data_size":${output.data.byteLength}}}`;
   });
-  const json = `{"model_name":${JSON.stringify(modelName)},"model_version":"${modelVersion}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`},"outputs":[${texts.join()}]}`;
+  const json = `{"model_name":${JSON.stringify(modelName)},"model_version":"${modelVersion}"${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}${parameters ? `,"parameters":${JSON.stringify(parameters)}` : ''},"outputs":[${texts.join()}]}`;
   if (raw.length === 0) return { body: json, headerLength: undefined };
   const head = Buffer.from(json);
   return { body: Buffer.concat([head, ...raw]), headerLength: head.byteLength };

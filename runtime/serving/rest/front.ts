@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import { requestIdOf } from '../request-id.ts';
 import { addContentEncodings } from './content-encodings.ts';
 import { sendError } from './errors.ts';
+import { addExplainRoutes } from './explain-routes.ts';
 import { addInferenceRoutes } from './inference-routes.ts';
 import { addRepositoryRoutes } from './repository-routes.ts';
 import type { RouteOptions } from './requests.ts';
@@ -56,6 +57,7 @@ export function createRestServer(options: RouteOptions & { log: Log }): FastifyI
     methods.set(url, [...(methods.get(url) ?? []), ...[method].flat()]);
   });
   addInferenceRoutes(app, options);
+  addExplainRoutes(app, options);
   addRepositoryRoutes(app, options);
   addV1Routes(app, options);
   refuseOtherMethods(app, new Map(methods));

@@ -21,12 +21,35 @@ export function parseInstances(
     throw invalid('body: must have either instances, a list of rows, or inputs, whole tensors');
   const byColumn = inputs !== undefined;
   const path = byColumn ? 'inputs' : 'instances';
-  const columns = byColumn ? columnsOf(inputs, signature) : stacked(instances, signature);
+  const columns = byColumn ? columnsOf(inputs, signature) : stacked(instances, signature, path);
   return {
     inputs: columns.map(([name, value]) =>
       naturalTensor(name, withBytes(value, path), signature, path, body.byteLength),
     ),
     byColumn,
+  };
+}
+
+/**
+ * Bodies of `:explain`: instances as for `:predict`, beside them a `background` of rows like them, and `parameters`. Throws
+ * RequestError.
+ */
+export function parseExplainInstances(
+  body: Buffer,
+  signature: readonly TensorSignature[],
+): { inputs: Tensor[]; background: Tensor[]; parameters: Record<string, unknown> } {
+  const json = parseJson(body);
+  if (!isRecord(json)) throw invalid('body: must be an object with instances');
+  const { parameters = {} } = json;
+  if (!isRecord(parameters)) throw invalid('parameters: must be an object');
+  const rows = (path: 'instances' | 'background'): Tensor[] =>
+    stacked(json[path], signature, path).map(([name, value]) =>
+      naturalTensor(name, withBytes(value, path), signature, path, body.byteLength),
+    );
+  return {
+    inputs: rows('instances'),
+    background: json.background === undefined ? [] : rows('background'),
+    parameters,
   };
 }
 
@@ -58,17 +81,16 @@ function columnsOf(inputs: unknown, signature: readonly TensorSignature[]): [str
   return [[onlyInput(signature, 'inputs'), inputs]];
 }
 
-function stacked(instances: unknown, signature: readonly TensorSignature[]): [string, unknown][] {
-  if (!Array.isArray(instances) || instances.length === 0)
-    throw invalid('instances: must be a list of at least one row');
+function stacked(instances: unknown, signature: readonly TensorSignature[], path: string): [string, unknown][] {
+  if (!Array.isArray(instances) || instances.length === 0) throw invalid(`${path}: must be a list of at least one row`);
   const rows = instances as unknown[];
   const [first] = rows;
-  if (!isNamed(first)) return [[onlyInput(signature, 'instances'), rows]];
+  if (!isNamed(first)) return [[onlyInput(signature, path), rows]];
   const names = Object.keys(first);
   const columns = names.map((name): [string, unknown[]] => [name, []]);
   rows.forEach((row, index) => {
     if (!isNamed(row) || Object.keys(row).length !== names.length || names.some((name) => !(name in row)))
-      throw invalid(`instances[${index}]: must have the same names as instances[0]: ${names.join(', ').slice(0, 200)}`);
+      throw invalid(`${path}[${index}]: must have the same names as ${path}[0]: ${names.join(', ').slice(0, 200)}`);
     for (const [name, column] of columns) column.push(row[name]);
   });
   return columns;

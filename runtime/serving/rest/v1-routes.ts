@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RequestError } from '../../errors.ts';
+import { explainedInstances } from './explain-routes.ts';
 import { answered, type RouteOptions } from './requests.ts';
 import { parseInstances, predictionsOf } from './instances.ts';
 
@@ -18,9 +19,10 @@ export function addV1Routes(app: FastifyInstance, options: RouteOptions): void {
     const { target } = request.params;
     const colon = target.lastIndexOf(':');
     const verb = target.slice(colon + 1);
-    if (colon === -1 || verb !== 'predict')
-      throw new RequestError('NotFound', 'no such path; POST /v1/models/NAME:predict is one');
+    if (colon === -1 || (verb !== 'predict' && verb !== 'explain'))
+      throw new RequestError('NotFound', 'no such path; POST /v1/models/NAME:predict is one, and :explain another');
     return answered(request, reply, { model: target.slice(0, colon) }, options, async (model, body, waiting) => {
+      if (verb === 'explain') return explainedInstances(model, body, waiting);
       const { inputs, byColumn } = parseInstances(body, model.requireSignature().inputs);
       const outputs = await model.infer(inputs, undefined, waiting);
       return reply.type('application/json').send(predictionsOf(outputs, byColumn));
