@@ -20,6 +20,14 @@ export interface Row {
   reference: number;
   referenceRange?: Range;
   referenceName: string;
+  /** Where requests were timed. */
+  oursLatency?: Latency;
+  referenceLatency?: Latency;
+}
+
+interface Latency {
+  p50Ms: number;
+  p99Ms: number;
 }
 
 const benches: Record<string, () => Promise<Row[]>> = { embeddings, explain, gradients, operator, serving, training };
@@ -29,6 +37,8 @@ const rounded = (value: number): number => Number(value.toPrecision(3));
 const text = (value: number, range: Range | undefined): string =>
   range ? `${rounded(value)} (${rounded(range.lowest)} to ${rounded(range.highest)})` : String(rounded(value));
 
+const latencyText = ({ p50Ms, p99Ms }: Latency): string => `${rounded(p50Ms)}, ${rounded(p99Ms)}`;
+
 const [name = ''] = process.argv.slice(2);
 const bench = benches[name];
 if (!bench) {
@@ -37,13 +47,15 @@ if (!bench) {
 }
 const rows = await bench();
 console.table(
-  rows.map(({ what, unit, ours, oursRange, reference, referenceRange, referenceName }) => ({
+  rows.map(({ what, unit, ours, oursRange, reference, referenceRange, referenceName, ...latency }) => ({
     what,
     unit,
     ours: text(ours, oursRange),
     reference: text(reference, referenceRange),
     'reference is': referenceName,
     ratio: rounded(ours / reference),
+    ...(latency.oursLatency && { 'our p50, p99 ms': latencyText(latency.oursLatency) }),
+    ...(latency.referenceLatency && { 'its p50, p99 ms': latencyText(latency.referenceLatency) }),
   })),
 );
 const folder = join(import.meta.dirname, 'results');

@@ -8,7 +8,8 @@ import { pythonEnvironment, pythonOf } from './python-environment.ts';
 const scripts = join(import.meta.dirname, 'torch');
 
 /** The environment with PyTorch. */
-const torchEnvironment = (): string => pythonEnvironment('torch', join(scripts, 'requirements.txt'), 'several GB');
+export const torchEnvironment = (): string =>
+  pythonEnvironment('torch', join(scripts, 'requirements.txt'), 'several GB');
 
 type CaseFiles = Record<string, Uint8Array | Float32Array | BigInt64Array>;
 

@@ -1,0 +1,57 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { load } from './h2load.ts';
+import { rawLoop } from './ours.ts';
+import type { Payload } from './payloads.ts';
+import type { StartServer } from './peers.ts';
+import type { Server } from './server.ts';
+import { inTurns, type Contender, type Result } from './turns.ts';
+
+/** A server, and how many requests its runs may hold. */
+export type Start = readonly [StartServer, batch: number];
+
+export const rawName = 'raw session.run';
+
+/** Everything that one payload is measured on. */
+export interface Field {
+  /** All that are wanted, in turns, with this many clients each. */
+  measure: (clients: number, wanted: (contender: Omit<Contender, 'measure'>) => boolean) => Promise<Result[]>;
+}
+
+/** Runs all servers of one payload at once, so that they can be measured in turns, and ends them after `work`. */
+export async function withServers<T>(
+  payload: Payload,
+  starts: readonly Start[],
+  work: (field: Field) => Promise<T>,
+): Promise<T> {
+  const root = mkdtempSync(join(tmpdir(), 'modelyard-bench-'));
+  const servers: { server: Server; batch: number }[] = [];
+  try {
+    const model = join(root, 'model.onnx');
+    writeFileSync(model, payload.model);
+    for (const [start, batch] of starts) {
+      const folder = join(root, String(servers.length));
+      mkdirSync(folder);
+      servers.push({ server: await start({ payload, model, folder, batch }), batch });
+    }
+    console.log(`${payload.name}: all servers answer`);
+    const loops = [...new Set(starts.map(([, batch]) => batch))].map((batch): Contender => {
+      const measure: Contender['measure'] = (seconds) => rawLoop(payload, model, batch, seconds);
+      return { server: rawName, protocol: undefined, batch, measure };
+    });
+    const asked = (clients: number): Contender[] =>
+      servers.flatMap(({ server, batch }) =>
+        server.asked.map(({ request, answerBytes }) => ({
+          server: server.name,
+          protocol: request.protocol,
+          batch,
+          measure: (seconds) => load(request, { clients, seconds, answerBytes }),
+        })),
+      );
+    return await work({ measure: (clients, wanted) => inTurns([...asked(clients), ...loops].filter(wanted)) });
+  } finally {
+    for (const { server } of servers) await server.stop();
+    rmSync(root, { recursive: true });
+  }
+}

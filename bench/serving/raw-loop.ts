@@ -1,0 +1,26 @@
+/** `node bench/serving/raw-loop.ts MODEL SHAPE SECONDS`: a bare `session.run` loop with one FLOAT input `x`. Prints a Load as JSON. */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { quantile } from '../statistics.ts';
+import type { Load } from './h2load.ts';
+
+const [model = '', shape = '', seconds = ''] = process.argv.slice(2);
+const dimensions = shape.split('x').map(Number);
+const session = await InferenceSession.create(model, { intraOpNumThreads: 1, interOpNumThreads: 1 });
+const x = new Tensor('float32', new Float32Array(dimensions.reduce((product, size) => product * size, 1)), dimensions);
+for (let warmUp = 0; warmUp < 10; warmUp++) await session.run({ x });
+const takenMs: number[] = [];
+const begin = performance.now();
+const end = begin + Number(seconds) * 1_000;
+let now = begin;
+while (now < end) {
+  await session.run({ x });
+  const then = now;
+  now = performance.now();
+  takenMs.push(now - then);
+}
+const load: Load = {
+  requestsPerSecond: takenMs.length / ((now - begin) / 1_000),
+  p50Ms: quantile(takenMs, 0.5),
+  p99Ms: quantile(takenMs, 0.99),
+};
+console.log(JSON.stringify(load));
