@@ -21,13 +21,16 @@ export interface Row {
   referenceRange?: Range;
   referenceName: string;
   /** Where requests were timed. */
-  oursLatency?: Latency;
-  referenceLatency?: Latency;
+  oursDetails?: Details;
+  referenceDetails?: Details;
 }
 
-interface Latency {
+/** What one request took. */
+interface Details {
   p50Ms: number;
   p99Ms: number;
+  /** CPU time of the server. */
+  cpuUs: number;
 }
 
 const benches: Record<string, () => Promise<Row[]>> = { embeddings, explain, gradients, operator, serving, training };
@@ -37,7 +40,8 @@ const rounded = (value: number): number => Number(value.toPrecision(3));
 const text = (value: number, range: Range | undefined): string =>
   range ? `${rounded(value)} (${rounded(range.lowest)} to ${rounded(range.highest)})` : String(rounded(value));
 
-const latencyText = ({ p50Ms, p99Ms }: Latency): string => `${rounded(p50Ms)}, ${rounded(p99Ms)}`;
+const detailsText = ({ p50Ms, p99Ms, cpuUs }: Details): string =>
+  `${rounded(p50Ms)}, ${rounded(p99Ms)}, ${rounded(cpuUs)}`;
 
 const [name = ''] = process.argv.slice(2);
 const bench = benches[name];
@@ -47,15 +51,15 @@ if (!bench) {
 }
 const rows = await bench();
 console.table(
-  rows.map(({ what, unit, ours, oursRange, reference, referenceRange, referenceName, ...latency }) => ({
+  rows.map(({ what, unit, ours, oursRange, reference, referenceRange, referenceName, ...details }) => ({
     what,
     unit,
     ours: text(ours, oursRange),
     reference: text(reference, referenceRange),
     'reference is': referenceName,
     ratio: rounded(ours / reference),
-    ...(latency.oursLatency && { 'our p50, p99 ms': latencyText(latency.oursLatency) }),
-    ...(latency.referenceLatency && { 'its p50, p99 ms': latencyText(latency.referenceLatency) }),
+    ...(details.oursDetails && { 'our p50, p99 ms, CPU us': detailsText(details.oursDetails) }),
+    ...(details.referenceDetails && { 'its p50, p99 ms, CPU us': detailsText(details.referenceDetails) }),
   })),
 );
 const folder = join(import.meta.dirname, 'results');

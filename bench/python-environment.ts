@@ -26,3 +26,9 @@ export function pythonEnvironment(name: string, requirements: string, size: stri
 }
 
 export const pythonOf = (environment: string): string => join(environment, 'bin', 'python');
+
+/** The folder of an environment's packages, for another environment to borrow them. */
+export const packagesOf = (environment: string): string =>
+  execFileSync(pythonOf(environment), ['-c', 'import sysconfig; print(sysconfig.get_path("purelib"))'], {
+    encoding: 'utf8',
+  }).trim();

@@ -5,6 +5,7 @@ import { payloads } from './serving/payloads.ts';
 import { kserve, litserve, mlserver, torchserve } from './serving/peers.ts';
 import { besideEcho, besideOne, besideSame, best, only } from './serving/rows.ts';
 import type { Result } from './serving/turns.ts';
+import { requireTools } from './tools.ts';
 
 const batchSize = 8;
 
@@ -69,5 +70,6 @@ const slow = (): Promise<Row[]> =>
 
 /** One model each of three kinds, served by us and by the servers that people use, in turns on the same core. */
 export async function serving(): Promise<Row[]> {
+  requireTools({ h2load: 'nghttp2-client', java: 'Java 11 or newer', python3: 'Python 3.11', taskset: 'util-linux' });
   return [...(await tiny()), ...(await image()), ...(await slow())];
 }

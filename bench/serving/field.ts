@@ -5,8 +5,8 @@ import { load } from './h2load.ts';
 import { rawLoop } from './ours.ts';
 import type { Payload } from './payloads.ts';
 import type { StartServer } from './peers.ts';
-import type { Server } from './server.ts';
-import { inTurns, type Contender, type Result } from './turns.ts';
+import type { Asked, Server } from './server.ts';
+import { inTurns, type Contender, type Measurement, type Result } from './turns.ts';
 
 /** A server, and how many requests its runs may hold. */
 export type Start = readonly [StartServer, batch: number];
@@ -37,21 +37,43 @@ export async function withServers<T>(
     }
     console.log(`${payload.name}: all servers answer`);
     const loops = [...new Set(starts.map(([, batch]) => batch))].map((batch): Contender => {
-      const measure: Contender['measure'] = (seconds) => rawLoop(payload, model, batch, seconds);
-      return { server: rawName, protocol: undefined, batch, measure };
+      const run: Contender['measure'] = (seconds) => rawLoop(payload, model, batch, seconds);
+      return { server: rawName, protocol: undefined, batch, measure: run };
     });
     const asked = (clients: number): Contender[] =>
       servers.flatMap(({ server, batch }) =>
-        server.asked.map(({ request, answerBytes }) => ({
+        server.asked.map((way) => ({
           server: server.name,
-          protocol: request.protocol,
+          protocol: way.request.protocol,
           batch,
-          measure: (seconds) => load(request, { clients, seconds, answerBytes }),
+          measure: (seconds) => measure(server, way, clients, seconds),
         })),
       );
-    return await work({ measure: (clients, wanted) => inTurns([...asked(clients), ...loops].filter(wanted)) });
+    return await work({
+      measure: async (clients, wanted) => {
+        const results = await inTurns([...asked(clients), ...loops].filter(wanted));
+        console.log(`${payload.name}, clients: ${clients}: measured`);
+        return results;
+      },
+    });
   } finally {
     for (const { server } of servers) await server.stop();
     rmSync(root, { recursive: true });
+  }
+}
+
+/** How often each client is answered at least, where answers are slow. */
+const leastAnswers = 3;
+
+async function measure(server: Server, way: Asked, clients: number, seconds: number): Promise<Measurement> {
+  const { request, answerBytes, tookMs } = way;
+  const forMs = Math.ceil(Math.max(seconds * 1_000, leastAnswers * clients * tookMs));
+  const before = server.cpuMs();
+  try {
+    const found = await load(request, { clients, forMs, answerBytes });
+    const usedUs = (server.cpuMs() - before) * 1_000;
+    return { ...found, cpuUs: usedUs / ((found.requestsPerSecond * forMs) / 1_000) };
+  } catch (error) {
+    throw new Error(`${server.name}, ${request.protocol}, ${clients} clients: ${String(error)}`, { cause: error });
   }
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { quantile } from '../statistics.ts';
 import type { BenchRequest } from './requests.ts';
 
-/** What one round of load found. */
+/** What clients see of one round of load. */
 export interface Load {
   requestsPerSecond: number;
   p50Ms: number;
@@ -75,7 +75,7 @@ export function checkSummary({ done, failed, dataBytes }: Summary, answerBytes: 
  */
 export async function load(
   request: BenchRequest,
-  { clients, seconds, answerBytes }: { clients: number; seconds: number; answerBytes: number },
+  { clients, forMs, answerBytes }: { clients: number; forMs: number; answerBytes: number },
 ): Promise<Load> {
   const folder = mkdtempSync(join(tmpdir(), 'modelyard-load-'));
   try {
@@ -90,7 +90,7 @@ export async function load(
       `--clients=${clients}`,
       '--threads=1',
       '--max-concurrent-streams=1',
-      `--duration=${seconds * 1_000}ms`,
+      `--duration=${forMs}ms`,
       `--data=${body}`,
       `--log-file=${log}`,
       ...headers,

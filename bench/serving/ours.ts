@@ -2,17 +2,17 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ports, servingEnv } from '../../runtime/contract.ts';
-import type { Load } from './h2load.ts';
 import type { Payload } from './payloads.ts';
 import type { StartServer } from './peers.ts';
 import { oipBinary, oipGrpc, oipJson } from './requests.ts';
+import type { Measurement } from './turns.ts';
 import { freePorts, onServerCore, startServer } from './server.ts';
 
 const repository = join(import.meta.dirname, '..', '..');
 const name = 'bench';
 export const oursName = 'Modelyard';
 export const echoName = 'bare echo';
-const run = promisify(execFile);
+const execute = promisify(execFile);
 
 /** Its ports are fixed, so each of our servers has an address of its own. */
 let started = 0;
@@ -61,10 +61,15 @@ export const echo: StartServer = async ({ payload, folder }) => {
 };
 
 /** Runs of `rows` requests each in a loop without a server, counted as requests. */
-export async function rawLoop({ shape: one }: Payload, model: string, rows: number, seconds: number): Promise<Load> {
+export async function rawLoop(
+  { shape: one }: Payload,
+  model: string,
+  rows: number,
+  seconds: number,
+): Promise<Measurement> {
   const shape = [rows, ...one.slice(1)].join('x');
   const script = join(import.meta.dirname, 'raw-loop.ts');
   const args = [...onServerCore, process.execPath, script, model, shape, String(seconds)];
-  const load = JSON.parse((await run('taskset', args)).stdout) as Load;
-  return { ...load, requestsPerSecond: load.requestsPerSecond * rows };
+  const run = JSON.parse((await execute('taskset', args)).stdout) as Measurement;
+  return { ...run, requestsPerSecond: run.requestsPerSecond * rows, cpuUs: run.cpuUs / rows };
 }

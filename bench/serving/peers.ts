@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pythonEnvironment, pythonOf } from '../python-environment.ts';
+import { packagesOf, pythonEnvironment, pythonOf } from '../python-environment.ts';
 import { torchEnvironment } from '../torch.ts';
 import type { Payload } from './payloads.ts';
 import { oipBinary, oipGrpc, oipJson, plainBytes, plainJson } from './requests.ts';
@@ -122,7 +122,6 @@ export const torchserve: StartServer = async ({ payload, model, folder, batch })
   const file = join(folder, 'config.properties');
   const lines = Object.entries(configuration).map(([key, value]) => `${key}=${String(value)}\n`);
   writeFileSync(file, lines.join(''));
-  const torch = join(torchEnvironment(), 'lib', 'python3.11', 'site-packages');
   const program = {
     command,
     args: [
@@ -139,7 +138,7 @@ export const torchserve: StartServer = async ({ payload, model, folder, batch })
       join(scripts, 'torchserve_log4j2.xml'),
     ],
     environment: {
-      PYTHONPATH: torch,
+      PYTHONPATH: packagesOf(torchEnvironment()),
       TMPDIR: folder,
       BENCH_SHAPE: payload.shape.join(),
     },

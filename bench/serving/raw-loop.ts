@@ -1,7 +1,7 @@
-/** `node bench/serving/raw-loop.ts MODEL SHAPE SECONDS`: a bare `session.run` loop with one FLOAT input `x`. Prints a Load as JSON. */
+/** `node bench/serving/raw-loop.ts MODEL SHAPE SECONDS`: a bare `session.run` loop with one FLOAT input `x`. Prints a Measurement as JSON. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { quantile } from '../statistics.ts';
-import type { Load } from './h2load.ts';
+import type { Measurement } from './turns.ts';
 
 const [model = '', shape = '', seconds = ''] = process.argv.slice(2);
 const dimensions = shape.split('x').map(Number);
@@ -9,6 +9,7 @@ const session = await InferenceSession.create(model, { intraOpNumThreads: 1, int
 const x = new Tensor('float32', new Float32Array(dimensions.reduce((product, size) => product * size, 1)), dimensions);
 for (let warmUp = 0; warmUp < 10; warmUp++) await session.run({ x });
 const takenMs: number[] = [];
+const cpuBefore = process.cpuUsage();
 const begin = performance.now();
 const end = begin + Number(seconds) * 1_000;
 let now = begin;
@@ -18,9 +19,11 @@ while (now < end) {
   now = performance.now();
   takenMs.push(now - then);
 }
-const load: Load = {
+const cpu = process.cpuUsage(cpuBefore);
+const measurement: Measurement = {
   requestsPerSecond: takenMs.length / ((now - begin) / 1_000),
   p50Ms: quantile(takenMs, 0.5),
   p99Ms: quantile(takenMs, 0.99),
+  cpuUs: (cpu.user + cpu.system) / takenMs.length,
 };
-console.log(JSON.stringify(load));
+console.log(JSON.stringify(measurement));

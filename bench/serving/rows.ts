@@ -2,19 +2,23 @@ import type { Row } from '../main.ts';
 import { oursName } from './ours.ts';
 import type { Result } from './turns.ts';
 
-const latency = ({ p50Ms, p99Ms }: Result) => ({ p50Ms: p50Ms.median, p99Ms: p99Ms.median });
+const details = ({ p50Ms, p99Ms, cpuUs }: Result) => ({
+  p50Ms: p50Ms.median,
+  p99Ms: p99Ms.median,
+  cpuUs: cpuUs.median,
+});
 
-/** Requests per second of ours and of a reference, with the latencies of both. */
+/** Requests per second of ours and of a reference, with what a request took on both sides. */
 function throughputRow(what: string, mine: Result, reference: Result, referenceName: string): Row {
   return {
     what: mine.protocol === undefined ? what : `${what}, ${mine.protocol}`,
     unit: 'requests/s',
     ours: mine.requestsPerSecond.median,
     oursRange: mine.requestsPerSecond,
-    oursLatency: latency(mine),
+    oursDetails: details(mine),
     reference: reference.requestsPerSecond.median,
     referenceRange: reference.requestsPerSecond,
-    referenceLatency: latency(reference),
+    referenceDetails: details(reference),
     referenceName,
   };
 }

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync } from 'node:fs';
+import { openSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,16 +12,20 @@ import { grpcFrame, inferPath, type BenchRequest } from './requests.ts';
 export const onServerCore = ['--cpu-list', '0'];
 
 /** A request that a server was seen to answer well. */
-interface Asked {
+export interface Asked {
   request: BenchRequest;
   answerBytes: number;
+  /** Of one answer to one client. */
+  tookMs: number;
 }
 
 /** A server that runs, and all the ways in which it can be asked. */
 export interface Server {
   name: string;
   asked: Asked[];
-  stop(): Promise<void>;
+  /** CPU time of all its processes so far. */
+  cpuMs: () => number;
+  stop: () => Promise<void>;
 }
 
 export interface Program {
@@ -36,10 +40,11 @@ const startWithinMs = 120_000;
 const stopWithinMs = 10_000;
 const running = new Set<ChildProcess>();
 
-process.once('exit', () => {
+/** Groups of their own outlive a terminal's Ctrl-C, so all are ended with this process. */
+function endAll(): void {
   for (const child of running) signal(child, 'SIGKILL');
-});
-for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
+}
+const leave = (): never => process.exit(1);
 
 /** Starts a server on its core and waits until it gives the right answer to each kind of request. */
 export async function startServer(
@@ -57,15 +62,23 @@ export async function startServer(
     // A group of its own, so that all its processes can be ended.
     detached: true,
   });
+  if (running.size === 0) {
+    process.on('exit', endAll);
+    process.on('SIGINT', leave);
+    process.on('SIGTERM', leave);
+  }
   running.add(child);
-  const server: Server = { name, asked: [], stop: () => stop(child) };
+  const server: Server = { name, asked: [], cpuMs: () => cpuMsOf(child), stop: () => stop(child) };
   try {
     for (const request of requests) {
       const body = await firstAnswer(child, request);
+      const asked = performance.now();
+      await ask(request);
+      const tookMs = performance.now() - asked;
       const element = request.read(body);
       if (!(Math.abs(element - answer) < 1e-5))
         throw new Error(`${request.protocol} was answered with ${element} instead of ${answer}`);
-      server.asked.push({ request, answerBytes: body.byteLength });
+      server.asked.push({ request, answerBytes: body.byteLength, tookMs });
     }
     return server;
   } catch (error) {
@@ -110,6 +123,23 @@ function askGrpc(url: string, frame: Buffer): Promise<Buffer> {
   }).finally(() => client.close());
 }
 
+/** Of all processes of its group, from fields that proc(5) numbers 5, 14 and 15, in hundredths of a second. */
+function cpuMsOf({ pid }: ChildProcess): number {
+  const ticks = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+        const [, , group, , , , , , , , , user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+        return Number(group) === pid ? Number(user) + Number(system) : 0;
+      } catch {
+        // It ended meanwhile.
+        return 0;
+      }
+    });
+  return ticks.reduce((sum, count) => sum + count, 0) * 10;
+}
+
 function signal(child: ChildProcess, name: NodeJS.Signals): void {
   if (child.pid === undefined) return;
   try {
@@ -127,6 +157,10 @@ async function stop(child: ChildProcess): Promise<void> {
   }
   signal(child, 'SIGKILL');
   running.delete(child);
+  if (running.size > 0) return;
+  process.off('exit', endAll);
+  process.off('SIGINT', leave);
+  process.off('SIGTERM', leave);
 }
 
 /** Ports that nobody listens on. */

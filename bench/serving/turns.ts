@@ -2,6 +2,12 @@ import { measured, type Range } from '../statistics.ts';
 import type { Load } from './h2load.ts';
 import type { Protocol } from './requests.ts';
 
+/** What one round found. */
+export interface Measurement extends Load {
+  /** Of the server, for each request: what is left of a comparison where others use the core too. */
+  cpuUs: number;
+}
+
 /** Something to measure once a round. */
 export interface Contender {
   server: string;
@@ -9,15 +15,12 @@ export interface Contender {
   protocol: Protocol | undefined;
   /** How many requests one run may hold. */
   batch: number;
-  measure: (seconds: number) => Promise<Load>;
+  /** For at least so long. */
+  measure: (seconds: number) => Promise<Measurement>;
 }
 
 /** Medians over all rounds. */
-export interface Result extends Omit<Contender, 'measure'> {
-  requestsPerSecond: Range & { median: number };
-  p50Ms: Range & { median: number };
-  p99Ms: Range & { median: number };
-}
+export type Result = Omit<Contender, 'measure'> & Record<keyof Measurement, Range & { median: number }>;
 
 const rounds = 5;
 const seconds = 1.5;
@@ -25,13 +28,13 @@ const warmUpSeconds = 1;
 
 /** Measures all in turns, round after round, so that what disturbs the machine disturbs all alike. */
 export async function inTurns(contenders: readonly Contender[]): Promise<Result[]> {
-  const loads = contenders.map((): Load[] => []);
+  const loads = contenders.map((): Measurement[] => []);
   for (const { measure } of contenders) await measure(warmUpSeconds);
   for (let round = 0; round < rounds; round++) {
     for (const [index, { measure }] of contenders.entries()) loads[index]?.push(await measure(seconds));
   }
   return contenders.map(({ server, protocol, batch }, index) => {
-    const over = (field: keyof Load) => measured((loads[index] ?? []).map((load) => load[field]));
+    const over = (field: keyof Measurement) => measured((loads[index] ?? []).map((measurement) => measurement[field]));
     return {
       server,
       protocol,
@@ -39,6 +42,7 @@ export async function inTurns(contenders: readonly Contender[]): Promise<Result[
       requestsPerSecond: over('requestsPerSecond'),
       p50Ms: over('p50Ms'),
       p99Ms: over('p99Ms'),
+      cpuUs: over('cpuUs'),
     };
   });
 }

@@ -12,6 +12,7 @@ const result = (server: string, protocol: Protocol | undefined, median: number):
   requestsPerSecond: about(median),
   p50Ms: about(1_000 / median),
   p99Ms: about(2_000 / median),
+  cpuUs: about(900_000 / median),
 });
 
 const ours = [result('Modelyard', 'REST JSON', 5_000), result('Modelyard', 'gRPC', 4_000)];
@@ -26,14 +27,14 @@ test('a protocol is compared with every server that speaks it and with no other 
   ]);
 });
 
-test('a row has the ranges and latencies of both sides', () => {
+test('a row has the ranges of both sides and what a request took there', () => {
   const [row] = besideSame('tiny', ours, peers);
   expect(row).toMatchObject({
     unit: 'requests/s',
     oursRange: { lowest: 4_500, highest: 5_500 },
     referenceRange: { lowest: 450, highest: 550 },
-    oursLatency: { p50Ms: 0.2, p99Ms: 0.4 },
-    referenceLatency: { p50Ms: 2, p99Ms: 4 },
+    oursDetails: { p50Ms: 0.2, p99Ms: 0.4, cpuUs: 180 },
+    referenceDetails: { p50Ms: 2, p99Ms: 4, cpuUs: 1_800 },
   });
 });
 
