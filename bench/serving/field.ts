@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { load } from './h2load.ts';
 import { rawLoop } from './ours.ts';
 import type { Payload } from './payloads.ts';
@@ -72,8 +73,19 @@ async function measure(server: Server, way: Asked, clients: number, seconds: num
   try {
     const found = await load(request, { clients, forMs, answerBytes });
     const usedUs = (server.cpuMs() - before) * 1_000;
+    await settled(server);
     return { ...found, cpuUs: usedUs / ((found.requestsPerSecond * forMs) / 1_000) };
   } catch (error) {
     throw new Error(`${server.name}, ${request.protocol}, ${clients} clients: ${String(error)}`, { cause: error });
   }
+}
+
+/** Waits until a server has nothing left to do: many go on with requests whose client is gone, into the next one's round. */
+async function settled(server: Server): Promise<void> {
+  for (let tries = 0; tries < 50; tries++) {
+    const before = server.cpuMs();
+    await sleep(100);
+    if (server.cpuMs() - before <= 10) return;
+  }
+  throw new Error('it is still at work 5 s after its last client left');
 }

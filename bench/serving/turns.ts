@@ -22,7 +22,7 @@ export interface Contender {
 /** Medians over all rounds. */
 export type Result = Omit<Contender, 'measure'> & Record<keyof Measurement, Range & { median: number }>;
 
-const rounds = 5;
+const rounds = 3;
 const seconds = 1.5;
 const warmUpSeconds = 1;
 
