@@ -56,7 +56,7 @@ export const mlserver: StartServer = async ({ payload, model, folder, batch }) =
     host,
     http_port: http,
     grpc_port: grpc,
-    // In the process that answers: a second one on the same core makes it slower.
+    // In the process that answers: on one core a second one is only a hop.
     parallel_workers: 0,
     metrics_endpoint: null,
   };
