@@ -8,6 +8,8 @@ import type { Result } from './serving/turns.ts';
 import { requireTools } from './tools.ts';
 
 const batchSize = 8;
+/** What a ModelDeployment has unless it says otherwise. */
+const defaultBatchSize = 32;
 
 const alone: readonly Start[] = [modelyard, kserve, mlserver, litserve, torchserve].map((start) => [start, 1]);
 /** KServe's server leaves batches to a proxy beside it. */
@@ -18,17 +20,20 @@ const isPeer = ({ server }: Result): boolean => ![oursName, rawName, echoName].i
 
 /** P2 and P3. */
 const tiny = (): Promise<Row[]> =>
-  withServers(payloads.tiny, [...alone, [echo, 1]], async ({ measure }) => {
+  withServers(payloads.tiny, [...alone, [modelyard, defaultBatchSize], [echo, 1]], async ({ measure }) => {
     const rows: Row[] = [];
     for (const clients of [1, 8, 32]) {
       const what = `${payloads.tiny.name}, clients: ${clients}`;
-      const results = await measure(clients, () => true);
+      const all = await measure(clients, () => true);
+      const [results, batched] = [1, defaultBatchSize].map((size) => all.filter(({ batch }) => batch === size));
+      if (!results || !batched) throw new Error('nothing was measured');
       const echoes = results.filter(({ server }) => server === echoName);
       if (clients === 1) rows.push(...besideEcho(what, results, echoes, only(results, rawName)));
       rows.push(
         ...besideOne(what, results, only(results, rawName), rawName),
         ...besideSame(what, results, echoes),
         ...besideSame(what, results, results.filter(isPeer)),
+        ...besideSame(`${what}, in batches as by default`, batched, results.filter(isPeer)),
       );
     }
     return rows;

@@ -101,8 +101,9 @@ class FrameReader {
       const headerBytes = this.#prefix.readUInt32LE(4);
       const bodyBytes = this.#prefix.readUInt32LE(8);
       if (headerBytes > maxHeaderBytes || bodyBytes > maxBodyBytes) throw new ProtocolError('a frame is too large');
-      this.#header = Buffer.alloc(headerBytes);
-      this.#body = Buffer.allocUnsafeSlow(bodyBytes);
+      // Memory of its own costs a garbage collection its share, so small ones come from a pool, which keeps to multiples of 8.
+      this.#header = Buffer.allocUnsafe(headerBytes);
+      this.#body = Buffer.allocUnsafe(bodyBytes);
       this.#stage = 'header';
     } else if (this.#stage === 'header') {
       this.#stage = 'body';

@@ -248,19 +248,22 @@ export function inferResponse(
     shapeField(writer, shape);
     writer.join();
   }
-  return [
-    writer.finish(),
-    ...outputs.flatMap(({ data }) => [
-      new BinaryWriter().tag(6, WireType.LengthDelimited).uint32(data.byteLength).finish(),
-      data,
-    ]),
-  ];
+  return [writer.finish(), ...outputs.flatMap(({ data }) => [lengthDelimited(6, data.byteLength), data])];
+}
+
+/** What comes before the bytes of a field. */
+function lengthDelimited(field: number, length: number): Uint8Array {
+  const bytes = [(field << 3) | WireType.LengthDelimited];
+  let rest = length;
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80);
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
 }
 
 /** A ModelStreamInferResponse with an answer. */
 export function streamedResponse(response: readonly Uint8Array[]): Uint8Array[] {
   const bytes = response.reduce((sum, { byteLength }) => sum + byteLength, 0);
-  return [new BinaryWriter().tag(2, WireType.LengthDelimited).uint32(bytes).finish(), ...response];
+  return [lengthDelimited(2, bytes), ...response];
 }
 
 /** A ModelStreamInferResponse that says why the request with this id has no answer. */
