@@ -1,6 +1,8 @@
 /** `node bench/serving/echo.ts HTTP_PORT GRPC_PORT`: the stacks of our fronts, with nothing behind them but the request itself. */
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import fastify from 'fastify';
+import { createLog } from '../../lib/log.ts';
+import { startGrpcServer } from '../../runtime/serving/grpc/transport.ts';
+import { limits } from '../../runtime/serving/limits.ts';
 import { inferPath } from './requests.ts';
 
 const host = '127.0.0.1';
@@ -12,15 +14,14 @@ rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => 
 rest.post('/*', (request, reply) => reply.type(request.headers['content-type'] ?? '').send(request.body));
 await rest.listen({ host, port: Number(http) });
 
-const identity = (bytes: Buffer): Buffer => bytes;
-const server = new Server();
-server.register<Buffer, Buffer>(
-  inferPath,
-  (call: { request: Buffer }, callback: (error: null, message: Buffer) => void) => callback(null, call.request),
-  identity,
-  identity,
-  'unary',
-);
-server.bindAsync(`${host}:${grpc}`, ServerCredentials.createInsecure(), (error) => {
-  if (error) throw error;
+await startGrpcServer({
+  methods: { unary: { [inferPath]: (request) => [request] }, streams: {} },
+  host,
+  port: Number(grpc),
+  maxRequestBytes: limits.requestBytes,
+  maxConnectionAgeMs: limits.grpcConnectionAgeMs,
+  graceMs: 1_000,
+  now: Date.now,
+  random: Math.random,
+  log: createLog('echo', 'error'),
 });

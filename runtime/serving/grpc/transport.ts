@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { on, setMaxListeners } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Log } from '../../../lib/log.ts';
 import { invalid, RequestError } from '../../errors.ts';
@@ -259,8 +259,13 @@ class Responder {
   end(trailers: Trailers): void {
     if (this.#isOver()) return;
     this.#trailers = trailers;
-    if (this.#stream.headersSent) this.#stream.end();
-    else this.#stream.respond({ ...this.#headers, ...trailers }, { endStream: true });
+    if (this.#stream.headersSent) {
+      this.#stream.end();
+      return;
+    }
+    this.#stream.respond({ ...this.#headers, ...trailers }, { endStream: true });
+    // Nobody would read what a client goes on sending.
+    if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
   /** All that there is to say was said. */

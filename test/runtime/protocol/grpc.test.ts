@@ -278,6 +278,21 @@ describe('a call that is not as gRPC has it', () => {
     expect(answer['grpc-message']).toMatch(text);
   });
 
+  test('a client that has not said all is told to stop where it was refused', async () => {
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': path,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
+    const answered = new Promise<IncomingHttpHeaders>((resolve) => stream.on('response', resolve));
+    const closed = new Promise((resolve) => stream.on('close', resolve));
+    stream.resume().write(Buffer.from([0, 255, 255, 255, 255, 1, 2, 3]));
+    expect((await answered)['grpc-status']).toBe('8');
+    await closed;
+    expect(stream.rstCode).toBe(0);
+  });
+
   test('another media type gets an answer of HTTP', async () => {
     expect(await send({ 'content-type': 'application/json' }, message)).toMatchObject({ ':status': 415 });
   });
