@@ -20,8 +20,9 @@ export class EnvironmentReader {
   present(names: readonly string[], prefix = ''): Record<string, string> {
     return Object.fromEntries(
       names.flatMap((name) => {
-        const value = this.optional(prefix + name);
-        return value === undefined ? [] : [[name, value]];
+        // A Secret made by `echo` ends in a line end, which no header may hold.
+        const value = this.optional(prefix + name)?.trim();
+        return value === undefined || value === '' ? [] : [[name, value]];
       }),
     );
   }

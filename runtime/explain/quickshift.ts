@@ -96,6 +96,12 @@ function numbered(parents: Int32Array): Int32Array {
   const rootOf = (pixel: number): number => {
     let root = pixel;
     while (parents[root] !== root) root = parents[root] ?? root;
+    // Whoever comes by here later is there at once: a chain through a whole image would take the square of its length.
+    for (let at = pixel; at !== root;) {
+      const next = parents[at] ?? root;
+      parents[at] = root;
+      at = next;
+    }
     return root;
   };
   const roots = parents.map((_, pixel) => rootOf(pixel));

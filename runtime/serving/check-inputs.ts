@@ -55,9 +55,12 @@ export function checkInputs(
     const path = `inputs[${index}]`;
     const expected = all.find(({ name }) => name === input.name);
     if (!expected) {
-      const known = all.map(({ name }) => JSON.stringify(name)).join(', ');
+      const known = all
+        .slice(0, 20)
+        .map(({ name }) => JSON.stringify(name.slice(0, 200)))
+        .join(', ');
       throw invalid(
-        `${path}.name: the model has no input ${JSON.stringify(input.name.slice(0, 200))}; its inputs are ${known}`,
+        `${path}.name: the model has no input ${JSON.stringify(input.name.slice(0, 200))}; its inputs are ${known}${all.length > 20 ? ' …' : ''}`,
       );
     }
     if (seen.has(input.name)) throw invalid(`${path}.name: ${JSON.stringify(input.name)} is given twice`);

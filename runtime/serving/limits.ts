@@ -26,8 +26,20 @@ export const limits = {
   queueBytes: 256 * 1024 * 1024,
   /** Of one model, at a time. */
   explanations: 2,
+  /** Instances of one. */
+  explainedInstances: 64,
+  /** Of its texts in UTF-8, all together. */
+  explainedTextBytes: 64 * 1024,
+  /** Numbers of its background. */
+  backgroundNumbers: 1_000_000,
+  /** Numbers that are compared where instances are held against the background. */
+  comparedNumbers: 50_000_000,
   /** How long one may take. */
   explanationMs: 600_000,
+  /** Of a gRPC message without tensors: decoded, it takes a hundred times as much. */
+  plainMessageBytes: 64 * 1024,
+  /** Elements of an output that is asked for as its highest classes. */
+  classifiedElements: 1_000_000,
   /** Of one stream, at a time. */
   streamedRequests: 64,
   /** After this, varied by a tenth, a gRPC client is asked to connect again. */

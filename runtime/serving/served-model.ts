@@ -44,6 +44,7 @@ export class ServedModel {
   /** Aborted when the model is to leave memory. */
   #leaving = new AbortController();
   #stopped = false;
+  #isUnloaded = false;
   #process: ModelProcess | undefined;
   #signature: Signature | undefined;
   #isBatchable = false;
@@ -118,7 +119,7 @@ export class ServedModel {
 
   /** Somebody unloaded it, and nobody loaded it since. */
   get isUnloaded(): boolean {
-    return this.#state.phase === 'Unloaded';
+    return this.#isUnloaded;
   }
 
   get pid(): number | undefined {
@@ -128,7 +129,7 @@ export class ServedModel {
   /** Undefined when the model can run. */
   whyNotReady(): string | undefined {
     const { phase, fault } = this.#state;
-    if (phase === 'Unloaded') return `the model is unloaded; POST /v2/repository/models/${this.name}/load loads it`;
+    if (this.#isUnloaded) return `the model is unloaded; POST /v2/repository/models/${this.name}/load loads it`;
     if (this.#process?.ready) return undefined;
     return fault ? `${fault.reason}: ${fault.message}` : `the model is not ready (${phase})`;
   }
@@ -148,6 +149,7 @@ export class ServedModel {
         const known = faultOf(error);
         if (!known) log.error({ err: error }, 'a bug: an error of the model store that names no fault');
         const fault = known ?? unknownFault;
+        this.#refuse(fault);
         this.#change({ phase: 'Failed', fault });
         log.error({ fault }, 'the model cannot be had');
         if (!fault.retrying) return;
@@ -165,6 +167,7 @@ export class ServedModel {
     return this.#inTurn(async () => {
       if (this.isUnloaded) return;
       this.#broken = true;
+      this.#isUnloaded = true;
       this.#change({ phase: 'Unloaded' });
       await this.#scheduler.idle();
       await this.#leave();
@@ -180,6 +183,7 @@ export class ServedModel {
       await this.#scheduler.pause(() => this.#leave());
       this.#leaving = new AbortController();
       if (this.#stopped) return;
+      this.#isUnloaded = false;
       const settled = new Promise<void>((resolve) => this.#onSettled.push(resolve));
       this.#change({ phase: 'Resolving' });
       void this.start();
@@ -279,7 +283,8 @@ export class ServedModel {
         ready: ({ signature, batchable }, loadMs) => {
           this.#signature = signature;
           this.#isBatchable = batchable;
-          this.#broken = false;
+          // A process that came back while the model is unloaded answers who waited, and nobody else.
+          this.#broken = this.#isUnloaded;
           this.#change({ phase: 'Ready', digest, ...reportable(signature) });
           metrics.loadTime.set(labels, loadMs / 1000);
           metrics.ready.set(labels, 1);
@@ -303,14 +308,19 @@ export class ServedModel {
       return;
     }
     this.#options.log.error({ fault }, 'the model does not serve');
-    this.#broken = true;
+    this.#refuse(fault);
     this.#change({ phase: 'Failed', digest, fault });
-    this.#scheduler.refuseAll(new RequestError('NotReady', `${fault.reason}: ${fault.message}`, 30));
+  }
+
+  #refuse({ reason, message }: Fault): void {
+    this.#broken = true;
+    this.#scheduler.refuseAll(new RequestError('NotReady', `${reason}: ${message}`, 30));
   }
 
   /** While draining the phase stays. */
   #change(state: Omit<ServingReport['model'], 'uri'>): void {
     const { uri, phase } = this.#state;
+    if (this.#isUnloaded && state.phase !== 'Unloaded' && state.phase !== 'Draining') return;
     if (phase === 'Draining') this.#state = { ...this.#state, ...state, uri, phase };
     else if (state.phase === 'Draining') this.#state = { ...this.#state, phase: 'Draining' };
     else this.#state = { uri, ...state };

@@ -129,6 +129,14 @@ describe('rows of numbers', () => {
     expect(body.readDoubleLE(length)).toBeCloseTo(exact[0]?.[0]?.[0] ?? NaN, 6);
   });
 
+  test('are explained within a timeout that is no whole number of milliseconds, again and again', async () => {
+    for (let times = 0; times < 4; times++) {
+      const { status } = await explain(serving, { ...request, parameters: { timeout: 9_000_001 } });
+      expect(status).toBe(200);
+      expect((await explain(serving, request, { headers: { 'request-timeout': '8.0005' } })).status).toBe(200);
+    }
+  });
+
   test('are explained by LIME too, with what each coefficient is about, and the same for the same seed', async () => {
     const many = Array.from({ length: 60 }, (_, index) => [index % 7, index % 5, index % 3]);
     const body = {
@@ -152,6 +160,11 @@ describe('rows of numbers', () => {
     ['no background', { background: undefined }, /^background: must hold one FP32 tensor \[rows, 3\]/],
     ['a narrow background', { background: [floats([1, 2], [1, 2])] }, /^background: must hold/],
     ['a wrong input', { inputs: [floats([1, 2], [1, 2])] }, /^inputs\[0\]\.shape: "x" takes/],
+    [
+      'too many instances',
+      { inputs: [floats([65, 3], new Array<number>(195).fill(1))] },
+      /^inputs: has 65 instances; at most 64/,
+    ],
     ['a wrong field', { instances: [] }, /^body: has the unknown field "instances"/],
     ['too many samples', { parameters: { samples: 1e9 } }, /^samples of 3 features: must be a whole number/],
   ])('with %s are refused with the field', async (_, change, message) => {

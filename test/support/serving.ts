@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,6 +24,8 @@ export interface ServingProcess {
   /** The log so far. */
   log(): string;
   ready(): Promise<void>;
+  /** Works while the model's file is away, or is another one. */
+  withModel(content: Uint8Array | undefined, work: () => Promise<void>): Promise<void>;
   /** Resolves with the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -86,6 +88,17 @@ export function startServingProcess({ files, settings = {}, name = 'model' }: Se
         if (child.exitCode !== null) throw new Error(`the serving process exited with ${child.exitCode}: ${log}`);
         return (await fetch(`${admin}${adminPaths.ready}`).catch(() => undefined))?.status === 200;
       }),
+    withModel: async (content, work) => {
+      const file = join(model, 'model.onnx');
+      const kept = readFileSync(file);
+      rmSync(file);
+      if (content) writeFileSync(file, content);
+      try {
+        await work();
+      } finally {
+        writeFileSync(file, kept);
+      }
+    },
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);
       return exited;

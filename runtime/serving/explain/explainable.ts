@@ -19,7 +19,7 @@ export type Explainable =
 export function explainableOf(model: ServedModel, inputs: readonly Tensor[]): Explainable {
   const signature = model.requireSignature();
   checkInputs(inputs, signature.inputs, model.task.optionalInputs);
-  const isColumn = ({ dataType, shape }: TensorSignature): boolean => isFloat(dataType) && shape.length === 1;
+  const isColumn = ({ dataType, shape }: TensorSignature): boolean => dataType === 'FP32' && shape.length === 1;
   if (signature.inputs.every(isColumn) && inputs.length === signature.inputs.length)
     return { kind: 'tabular', features: inputs.length, columns: signature.inputs };
   const [input, ...others] = inputs;
@@ -45,9 +45,6 @@ const refusal = (inputs: readonly TensorSignature[]): RequestError => {
   );
 };
 
-const isFloat = (dataType: TensorSignature['dataType']): dataType is 'FP32' | 'FP64' =>
-  dataType === 'FP32' || dataType === 'FP64';
-
 /** The numbers of a checked FP32 tensor, in memory of their own. */
 export const numbersOf = ({ data }: Tensor): Float32Array => decodeTensor('FP32', data) as Float32Array;
 
@@ -72,8 +69,7 @@ export function rowsIn(
       throw invalid(
         `${path}: must hold ${JSON.stringify(name)} as ${dataType} [rows], and as many rows of every column`,
       );
-    const values = decodeTensor(dataType, column.data) as Float32Array | Float64Array;
-    values.forEach((value, row) => (matrix[row * features + feature] = value));
+    numbersOf(column).forEach((value, row) => (matrix[row * features + feature] = value));
   });
   return matrix;
 }
@@ -138,6 +134,7 @@ function byLabel(label: Tensor, score: Tensor, rows: number, known: readonly str
   const scores = numbersOf(score);
   const labels = known ?? [...new Set(names)].sort();
   const count = rows === 0 ? 0 : names.length / rows;
+  if (count < 2) throw invalid('inputs: the model answers with one label for each row, which cannot be explained');
   if (count !== labels.length)
     throw new RequestError(
       'ModelFailed',
@@ -145,8 +142,18 @@ function byLabel(label: Tensor, score: Tensor, rows: number, known: readonly str
     );
   const places = new Map(labels.map((name, index) => [name, index]));
   const values = new Float32Array(scores.length);
+  const seen = new Set<string>();
   names.forEach((name, index) => {
-    values[Math.floor(index / count) * count + (places.get(name) ?? NaN)] = scores[index] ?? NaN;
+    if (index % count === 0) seen.clear();
+    const place = places.get(name);
+    // A model of more labels than an answer holds leaves out others from row to row.
+    if (place === undefined || seen.has(name))
+      throw new RequestError(
+        'ModelFailed',
+        'the model does not give a score for each label, so that its labels cannot be explained',
+      );
+    seen.add(name);
+    values[Math.floor(index / count) * count + place] = scores[index] ?? NaN;
   });
   return { values, labels };
 }

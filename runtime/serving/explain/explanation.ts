@@ -55,9 +55,9 @@ export async function explainModel(
   const going = running.get(model) ?? 0;
   if (going >= limits.explanations)
     throw new RequestError('QueueFull', `${going} explanations of this model go on; ask again later`, 10);
-  running.set(model, going + 1);
-  const late = AbortSignal.timeout(Math.min(timeoutMs ?? Infinity, limits.explanationMs));
+  const late = AbortSignal.timeout(Math.ceil(Math.min(timeoutMs ?? Infinity, limits.explanationMs)));
   const over = AbortSignal.any([signal, late]);
+  running.set(model, going + 1);
   try {
     const explainable = explainableOf(model, inputs);
     const predictor = new Predictor(model, inputs[0]?.name ?? '', explainable, parameters.output);
@@ -88,14 +88,28 @@ function requestOf(
   if (!input) throw invalid('inputs: must hold the instances to explain');
   if (explainable.kind !== 'tabular' && background.length > 0)
     throw invalid('background: is for rows of numbers alone; leave it out');
+  const instances = input.shape[0] ?? 0;
+  if (instances > limits.explainedInstances)
+    throw invalid(`inputs: has ${instances} instances; at most ${limits.explainedInstances} are explained at a time`);
   const { asked, white, categorical } = parameters;
-  if (explainable.kind === 'text') return { ...asked, kind: 'text', texts: textsOf(input) };
+  if (explainable.kind === 'text') {
+    if (input.data.byteLength > limits.explainedTextBytes)
+      throw invalid(
+        `inputs: the texts have more than the ${limits.explainedTextBytes} bytes that are explained at a time`,
+      );
+    return { ...asked, kind: 'text', texts: textsOf(input) };
+  }
   if (explainable.kind === 'image') {
     const { height, width, channels, channelsFirst } = explainable;
-    const images = input.shape[0] ?? 0;
     const given = numbersOf(input);
-    const pixels = channelsFirst ? transposed(given, images, channels, height * width) : given;
+    const pixels = channelsFirst ? transposed(given, instances, channels, height * width) : given;
     return { ...asked, kind: 'image', pixels, height, width, channels, ...(white !== undefined && { white }) };
+  }
+  const numbers = (background[0]?.shape[0] ?? 0) * explainable.features;
+  if (numbers > limits.backgroundNumbers || numbers * instances > limits.comparedNumbers) {
+    throw invalid(
+      `background: ${numbers} numbers for ${instances} instances are too many; give fewer rows or explain fewer instances at a time`,
+    );
   }
   return {
     ...asked,
@@ -151,7 +165,8 @@ class Predictor {
   ): Promise<Float64Array> {
     let all: Float64Array | undefined;
     for (let from = 0; from < count;) {
-      const to = Math.min(count, from + this.#rows);
+      // Rows that may depend on each other run one by one.
+      const to = Math.min(count, from + (this.#model.isBatchable ? this.#rows : 1));
       const { values, ms } = await this.#run(piece(from, to), to - from, signal);
       all ??= new Float64Array((values.length / (to - from)) * count);
       all.set(values, (all.length / count) * from);

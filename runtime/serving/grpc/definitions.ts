@@ -8,7 +8,8 @@ import {
   type JsonValue,
 } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { invalid } from '../../errors.ts';
+import { invalid, RequestError } from '../../errors.ts';
+import { limits } from '../limits.ts';
 import { descriptorSet } from './descriptors.gen.ts';
 import type { UnaryMethod } from './transport.ts';
 
@@ -25,10 +26,18 @@ export function methodOf(service: string, name: string): DescMethod {
 /** As a call names it. */
 export const pathOf = ({ parent, name }: DescMethod): string => `/${parent.typeName}/${name}`;
 
-/** A request as JSON under the names of its fields. Throws RequestError where the bytes are no such message. */
+/** A request as JSON under the names of its fields. Throws RequestError where the bytes are no such message, or more than one is. */
 export function readRequest({ input }: DescMethod, bytes: Uint8Array): unknown {
+  if (bytes.byteLength > limits.plainMessageBytes)
+    throw new RequestError(
+      'TooLarge',
+      `the message is larger than the ${limits.plainMessageBytes} bytes that are allowed`,
+    );
   try {
-    return toJson(input, fromBinary(input, bytes), { useProtoFieldName: true, alwaysEmitImplicit: true });
+    return toJson(input, fromBinary(input, bytes, { readUnknownFields: false }), {
+      useProtoFieldName: true,
+      alwaysEmitImplicit: true,
+    });
   } catch {
     throw invalid('the message is not valid protobuf');
   }

@@ -118,15 +118,19 @@ function streamedInference(options: InferenceServiceOptions): StreamMethod {
   return async (requests, call, send) => {
     let inFlight = 0;
     let sent = Promise.resolve();
-    for await (const bytes of requests) {
-      const answered = answer(bytes, call);
-      inFlight += 1;
-      sent = sent.then(async () => {
-        await send(await answered);
-        inFlight -= 1;
-      });
-      if (inFlight >= limits.streamedRequests) await sent;
+    try {
+      for await (const bytes of requests) {
+        const answered = answer(bytes, call);
+        inFlight += 1;
+        sent = sent.then(async () => {
+          await send(await answered);
+          inFlight -= 1;
+        });
+        if (inFlight >= limits.streamedRequests) await sent;
+      }
+    } finally {
+      // Also before the stream ends for a message that could not be read.
+      await sent;
     }
-    await sent;
   };
 }

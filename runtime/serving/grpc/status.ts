@@ -45,7 +45,10 @@ export function failureOf(error: unknown, log: Log): RequestError {
 
 export function failureTrailers(error: unknown, log: Log): Trailers {
   const { code, message, retryAfterSeconds } = failureOf(error, log);
-  const failure = { 'grpc-status': String(statusOf[code]), 'grpc-message': percentEncoded(message) };
+  const failure = {
+    'grpc-status': String(statusOf[code]),
+    'grpc-message': percentEncoded(message.slice(0, longestMessage)),
+  };
   if (retryAfterSeconds === undefined) return failure;
   return {
     ...failure,
@@ -54,6 +57,9 @@ export function failureTrailers(error: unknown, log: Log): Trailers {
     'grpc-retry-pushback-ms': String(retryAfterSeconds * 1000),
   };
 }
+
+/** Clients take some KiB of trailers and fail in words of their own beyond. */
+const longestMessage = 1_000;
 
 /** But for the printable characters of ASCII. */
 const percentEncoded = (message: string): string =>

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { on, setMaxListeners } from 'node:events';
+import { on } from 'node:events';
 import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../../../lib/log.ts';
 import { invalid, RequestError } from '../../errors.ts';
 import { requestIdOf } from '../request-id.ts';
@@ -17,7 +17,7 @@ export interface GrpcCall {
   readonly deadline: number;
   /** Aborted when the client left before its answer. */
   readonly signal: AbortSignal;
-  /** Aborted when the server closes: what was asked is answered, and whoever only waits ends. */
+  /** Aborted when the connection is to close: what was read is answered, and whoever only waits ends. */
   readonly closing: AbortSignal;
   readonly log: Log;
 }
@@ -83,17 +83,14 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
     sessions.add(session);
   });
   server.on('sessionError', (error) => log.debug({ err: error }, 'a gRPC connection failed'));
-  const closing = new AbortController();
-  // One listener for each open stream.
-  setMaxListeners(0, closing.signal);
-  server.on('stream', (stream, headers) => answer(stream, headers, closing.signal, options));
+  server.on('connection', (socket: Socket) => sessions.addSocket(socket));
+  server.on('stream', (stream, headers) => answer(stream, headers, sessions.closing(stream.session), options));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
   });
   const close = async (): Promise<void> => {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-    closing.abort();
     await sessions.close();
     await closed;
   };
@@ -192,6 +189,9 @@ async function answerStream(
   try {
     const done = method(requests(), call, (message) => responder.send(message));
     await Promise.race([done, late]);
+    // What the client said and nobody read it may say again, elsewhere.
+    if (call.closing.aborted && !stream.readableEnded)
+      throw new RequestError('NotReady', 'the connection is closing; call again');
     responder.end(okTrailers);
   } finally {
     over.abort();
@@ -228,6 +228,7 @@ class Responder {
   readonly #stream: ServerHttp2Stream;
   readonly #headers: Record<string, string | undefined>;
   #trailers: Trailers = okTrailers;
+  #isEnded = false;
 
   constructor(stream: ServerHttp2Stream, headers: Record<string, string | undefined>) {
     this.#stream = stream;
@@ -251,6 +252,7 @@ class Responder {
   /** One message and the end. */
   endWith(answer: GrpcAnswer): void {
     if (this.#isOver()) return;
+    this.#isEnded = true;
     this.#begin();
     this.#write(answer);
     this.#stream.end();
@@ -258,6 +260,7 @@ class Responder {
 
   end(trailers: Trailers): void {
     if (this.#isOver()) return;
+    this.#isEnded = true;
     this.#trailers = trailers;
     if (this.#stream.headersSent) {
       this.#stream.end();
@@ -268,13 +271,13 @@ class Responder {
     if (!this.#stream.readableEnded) this.#stream.close(constants.NGHTTP2_NO_ERROR);
   }
 
-  /** All that there is to say was said. */
+  /** All that there is to say was said. Node ends a stream itself when its client leaves, so the stream cannot tell. */
   get isEnded(): boolean {
-    return this.#stream.writableEnded;
+    return this.#isEnded;
   }
 
   #isOver(): boolean {
-    return this.#stream.destroyed || this.#stream.closed || this.isEnded;
+    return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded || this.#isEnded;
   }
 
   #begin(): void {

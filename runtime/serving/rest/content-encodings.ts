@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { promisify } from 'node:util';
 import { createGunzip, createInflate, deflate, gzip } from 'node:zlib';
@@ -21,9 +22,9 @@ const minCompressedBytes = 1024;
  * asks for it by an Accept-Encoding that names nothing else, as Triton's clients do.
  */
 export function addContentEncodings(app: FastifyInstance): void {
-  app.addHook('preParsing', (request, _reply, payload, done) => {
+  app.addHook('preParsing', (request, reply, payload, done) => {
     const encoding = request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
-    if (encoding === 'identity') {
+    if (encoding === 'identity' || !hasBody(request.headers)) {
       done(null, payload);
       return;
     }
@@ -36,6 +37,9 @@ export function addContentEncodings(app: FastifyInstance): void {
     // What fastify compares with the announced length, which is the compressed one.
     payload.on('data', (chunk: Buffer) => (decompressor.receivedEncodedLength += chunk.byteLength));
     payload.once('error', (error) => decompressor.destroy(error));
+    // An error after the body was given up has no other listener, and without one it ends the process.
+    decompressor.on('error', () => payload.unpipe(decompressor));
+    reply.raw.once('close', () => decompressor.destroy());
     payload.pipe(decompressor);
     done(null, decompressor);
   });
@@ -46,6 +50,9 @@ export function addContentEncodings(app: FastifyInstance): void {
     return encodings[wanted].compress(payload);
   });
 }
+
+const hasBody = (headers: IncomingHttpHeaders): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 const isLarge = (payload: unknown): payload is string | Buffer =>
   (typeof payload === 'string' || Buffer.isBuffer(payload)) && payload.length >= minCompressedBytes;

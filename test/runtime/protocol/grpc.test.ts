@@ -224,6 +224,7 @@ describe('a call that is not as gRPC has it', () => {
 
   const path = '/inference.GRPCInferenceService/ServerLive';
   const message = messagePrefix([]);
+  const framed = (bytes: Buffer): Buffer => Buffer.concat([messagePrefix([bytes]), bytes]);
 
   async function send(headers: Record<string, string>, body: Uint8Array): Promise<IncomingHttpHeaders> {
     const stream = session.request({
@@ -271,6 +272,13 @@ describe('a call that is not as gRPC has it', () => {
     ['a broken compression', { 'grpc-encoding': 'gzip' }, Buffer.from([1, 0, 0, 0, 1, 1]), '3', /not compressed/],
     ['a deadline of no unit', { 'grpc-timeout': '10' }, message, '3', /grpc-timeout/],
     ['no protobuf', {}, Buffer.from([0, 0, 0, 0, 1, 0xff]), '3', /not valid protobuf/],
+    [
+      'a message of a million fields',
+      {},
+      framed(Buffer.alloc(2_000_000, Buffer.from([0x78, 1]))),
+      '8',
+      /larger than the 65536/,
+    ],
   ])('%s is refused', async (_, headers, body, status, text) => {
     const answer = await send(headers, body);
     expect(answer[':status']).toBe(200);

@@ -80,6 +80,17 @@ test('a model that is loaded again while requests come answers all of them', asy
   expect(serving.log().match(/the model is ready/g)).toHaveLength(before + 3);
 });
 
+test('a model that cannot be loaded again refuses requests at once, and serves when it can', async () => {
+  await serving.withModel(undefined, async () => {
+    const answer = await change('load');
+    expect(answer.status).toBe(400);
+    expect(((await answer.json()) as { error: string }).error).toMatch(/^failed to load "model", ModelNotFound: /);
+    expect(await infer()).toBe(503);
+  });
+  expect((await change('load')).status).toBe(200);
+  expect(await infer()).toBe(200);
+});
+
 test('gRPC loads and unloads the same', async () => {
   await grpc.call('RepositoryModelUnload', { model_name: 'model' });
   await expect(grpc.call('RepositoryIndex', { ready: true })).resolves.toEqual({ models: [] });

@@ -209,6 +209,20 @@ describe('bodies that are compressed', () => {
     });
   });
 
+  test('in name only, or given up, do no harm', async () => {
+    const encoded = { 'content-encoding': 'gzip' };
+    expect((await call('GET', '/v2', undefined, encoded)).status).toBe(200);
+    expect((await call('GET', '/nowhere', undefined, encoded)).status).toBe(404);
+    expect((await call('POST', path, '', encoded)).status).toBe(400);
+    expect((await call('POST', path, 'garbage', { ...encoded, 'content-type': '?' })).status).toBe(415);
+    const left = request(`${serving.url}${path}`, { method: 'POST', headers: { ...encoded, 'content-length': 1_000 } });
+    left.on('error', () => undefined).write(gzipSync('{').subarray(0, 5));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    left.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await call('GET', '/v2/health/ready')).status).toBe(200);
+  });
+
   test('that grow beyond what a body may hold are refused, and the server goes on', async () => {
     const bomb = gzipSync(Buffer.alloc(100 * 1024 * 1024));
     expect((await call('POST', path, bomb, { 'content-encoding': 'gzip' })).status).toBe(413);

@@ -36,7 +36,10 @@ function scheduling(options: Partial<SchedulerOptions> = {}) {
   scheduler.resume(true);
   const answered: number[] = [];
   const infer = (value: number, waiting: Waiting = {}): void =>
-    void scheduler.infer(row(value), waiting).then(() => answered.push(value));
+    void scheduler.infer(row(value), waiting).then(
+      () => answered.push(value),
+      () => undefined,
+    );
   const end = async (): Promise<void> => {
     ends.shift()?.();
     await new Promise((resolve) => setImmediate(resolve));
