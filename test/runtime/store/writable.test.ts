@@ -113,7 +113,9 @@ describe.each([
         expect(found?.byteLength).toBe(size);
         expect(found?.every((value) => value === found[0])).toBe(true);
         seen.add(found?.[0] ?? -1);
-        expect((await folder.list('')).filter((path) => path !== 'file')).toEqual([]);
+        // The S3 server of the tests lists files of its own that it is about to rename, now and then.
+        const ours = (await folder.list('')).filter((path) => !/\.sgwtmp\.\d+$/.test(path));
+        expect(ours.filter((path) => path !== 'file')).toEqual([]);
       }
     };
     const reading = Promise.all([read(), read()]);
