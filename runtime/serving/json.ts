@@ -63,6 +63,13 @@ function position(error: SyntaxError): string {
   return found ? ` (at character ${found[1] ?? ''})` : '';
 }
 
+/** Undefined where the text is not base64, with or without its padding. */
+export function base64Bytes(text: string): Buffer | undefined {
+  const unpadded = (encoded: string): string => encoded.replace(/=+$/, '');
+  const bytes = Buffer.from(text, 'base64');
+  return unpadded(bytes.toString('base64')) === unpadded(text) ? bytes : undefined;
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

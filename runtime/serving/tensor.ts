@@ -1,4 +1,4 @@
-import { fromHalfBits } from '../../lib/tensor-codec.ts';
+import { fromHalfBits, splitBytes } from '../../lib/tensor-codec.ts';
 import type { DataType, TensorSignature } from '../contract.ts';
 
 /**
@@ -34,3 +34,7 @@ export function floatsOf({ name, dataType, data }: Tensor): Float32Array {
   if (dataType === 'FP32') return new Float32Array(buffer, byteOffset, count);
   return Float32Array.from(new Uint16Array(buffer, byteOffset, count), fromHalfBits);
 }
+
+/** The elements of a BYTES tensor as UTF-8. */
+export const textsOf = ({ data }: Pick<Tensor, 'data'>): string[] =>
+  (splitBytes(data) ?? []).map((text) => Buffer.from(text).toString());

@@ -1,9 +1,9 @@
-import { decodeTensor, encodeTensor, splitBytes } from '../../../lib/tensor-codec.ts';
+import { decodeTensor, encodeTensor } from '../../../lib/tensor-codec.ts';
 import type { TensorSignature } from '../../contract.ts';
 import { invalid, RequestError } from '../../errors.ts';
 import { checkInputs } from '../check-inputs.ts';
 import type { ServedModel } from '../served-model.ts';
-import type { Tensor } from '../tensor.ts';
+import { floatsOf, textsOf, type Tensor } from '../tensor.ts';
 
 /** What an explanation can be of: the model's inputs as the arithmetic of explanations sees them. */
 export type Explainable =
@@ -45,9 +45,6 @@ const refusal = (inputs: readonly TensorSignature[]): RequestError => {
   );
 };
 
-/** The numbers of a checked FP32 tensor, in memory of their own. */
-export const numbersOf = ({ data }: Tensor): Float32Array => decodeTensor('FP32', data) as Float32Array;
-
 /** Rows of numbers as [rows, features]. Throws RequestError for tensors that are no such rows. */
 export function rowsIn(
   tensors: readonly Tensor[],
@@ -56,7 +53,7 @@ export function rowsIn(
 ): Float32Array {
   const [sole, ...others] = tensors;
   if (!columns) {
-    if (sole?.dataType === 'FP32' && sole.shape[1] === features && others.length === 0) return numbersOf(sole);
+    if (sole?.dataType === 'FP32' && sole.shape[1] === features && others.length === 0) return floatsOf(sole);
     throw invalid(
       `${path}: must hold one FP32 tensor [rows, ${features}]: rows like those that the model was trained on`,
     );
@@ -69,7 +66,7 @@ export function rowsIn(
       throw invalid(
         `${path}: must hold ${JSON.stringify(name)} as ${dataType} [rows], and as many rows of every column`,
       );
-    numbersOf(column).forEach((value, row) => (matrix[row * features + feature] = value));
+    floatsOf(column).forEach((value, row) => (matrix[row * features + feature] = value));
   });
   return matrix;
 }
@@ -89,9 +86,6 @@ export function rowTensors(
     return { name, dataType, shape: [rows], data: encodeTensor(dataType, column) };
   });
 }
-
-export const textsOf = ({ data }: Tensor): string[] =>
-  (splitBytes(data) ?? []).map((text) => Buffer.from(text).toString());
 
 /** What a model gives for one row after the other: [rows, outputs], and what the outputs are called where they have names. */
 export interface Numbers {
@@ -131,15 +125,11 @@ export function numbersIn(
 
 function byLabel(label: Tensor, score: Tensor, rows: number, known: readonly string[] | undefined): Numbers {
   const names = textsOf(label);
-  const scores = numbersOf(score);
+  const scores = floatsOf(score);
   const labels = known ?? [...new Set(names)].sort();
   const count = rows === 0 ? 0 : names.length / rows;
   if (count < 2) throw invalid('inputs: the model answers with one label for each row, which cannot be explained');
-  if (count !== labels.length)
-    throw new RequestError(
-      'ModelFailed',
-      'the model does not give a score for each label, so that its labels cannot be explained',
-    );
+  if (count !== labels.length) throw incomplete();
   const places = new Map(labels.map((name, index) => [name, index]));
   const values = new Float32Array(scores.length);
   const seen = new Set<string>();
@@ -147,16 +137,18 @@ function byLabel(label: Tensor, score: Tensor, rows: number, known: readonly str
     if (index % count === 0) seen.clear();
     const place = places.get(name);
     // A model of more labels than an answer holds leaves out others from row to row.
-    if (place === undefined || seen.has(name))
-      throw new RequestError(
-        'ModelFailed',
-        'the model does not give a score for each label, so that its labels cannot be explained',
-      );
+    if (place === undefined || seen.has(name)) throw incomplete();
     seen.add(name);
     values[Math.floor(index / count) * count + place] = scores[index] ?? NaN;
   });
   return { values, labels };
 }
+
+const incomplete = (): RequestError =>
+  new RequestError(
+    'ModelFailed',
+    'the model does not give a score for each label, so that its labels cannot be explained',
+  );
 
 /** Of each of so many matrices [rows, columns], its [columns, rows]: the way between channels that come last and first. */
 export function transposed(values: Float32Array, matrices: number, rows: number, columns: number): Float32Array {
@@ -169,13 +161,6 @@ export function transposed(values: Float32Array, matrices: number, rows: number,
   }
   return result;
 }
-
-export const textTensor = (name: string, texts: readonly string[]): Tensor => ({
-  name,
-  dataType: 'BYTES',
-  shape: [texts.length],
-  data: encodeTensor('BYTES', texts),
-});
 
 /** Pixels as the model takes them; explanations see the channels last. */
 export function pixelTensor(

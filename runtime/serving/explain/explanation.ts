@@ -5,16 +5,14 @@ import { invalid, RequestError } from '../../errors.ts';
 import { limits } from '../limits.ts';
 import { priorities } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
-import type { Tensor } from '../tensor.ts';
+import { stringTensor } from '../tasks/text-requests.ts';
+import { floatsOf, textsOf, type Tensor } from '../tensor.ts';
 import {
   explainableOf,
   numbersIn,
-  numbersOf,
   pixelTensor,
   rowsIn,
   rowTensors,
-  textsOf,
-  textTensor,
   transposed,
   type Explainable,
 } from './explainable.ts';
@@ -101,7 +99,7 @@ function requestOf(
   }
   if (explainable.kind === 'image') {
     const { height, width, channels, channelsFirst } = explainable;
-    const given = numbersOf(input);
+    const given = floatsOf(input);
     const pixels = channelsFirst ? transposed(given, instances, channels, height * width) : given;
     return { ...asked, kind: 'image', pixels, height, width, channels, ...(white !== undefined && { white }) };
   }
@@ -142,7 +140,7 @@ class Predictor {
   }
 
   readonly texts: Predict<readonly string[]> = (batch, count, signal) =>
-    this.#inPieces(count, signal, (from, to) => [textTensor(this.#input, batch.slice(from, to))]);
+    this.#inPieces(count, signal, (from, to) => [stringTensor(this.#input, batch.slice(from, to))]);
 
   readonly numbers: Predict<Float32Array> = (batch, count, signal) => {
     const width = batch.length / count;

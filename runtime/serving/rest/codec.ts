@@ -11,7 +11,7 @@ import {
   type InferenceRequest,
   type RequestedOutput,
 } from '../inference-request.ts';
-import { isRecord, parseJson } from '../json.ts';
+import { base64Bytes, isRecord, parseJson } from '../json.ts';
 import { modelVersion } from '../model-repository.ts';
 import { elementCount, type Signature, type Tensor } from '../tensor.ts';
 
@@ -189,9 +189,8 @@ function fromBase64(data: Uint8Array, path: string): Uint8Array {
   const texts = (splitBytes(data) ?? []).map((element) => Buffer.from(element).toString('latin1'));
   return joinBytes(
     texts.map((text) => {
-      const decoded = Buffer.from(text, 'base64');
-      if (decoded.toString('base64').replace(/=+$/, '') !== text.replace(/=+$/, ''))
-        throw invalid(`${path}: an element is not base64`);
+      const decoded = base64Bytes(text);
+      if (!decoded) throw invalid(`${path}: an element is not base64`);
       return decoded;
     }),
   );

@@ -1,7 +1,7 @@
 import type { TensorSignature } from '../../contract.ts';
 import { invalid } from '../../errors.ts';
 import { nestedJson, nestedRows } from '../elements.ts';
-import { isRecord, parseJson } from '../json.ts';
+import { base64Bytes, isRecord, parseJson } from '../json.ts';
 import { naturalTensor } from '../natural-tensor.ts';
 import type { Tensor } from '../tensor.ts';
 
@@ -111,8 +111,7 @@ function onlyInput(signature: readonly TensorSignature[], path: string): string 
 function withBytes(value: unknown, path: string): unknown {
   if (Array.isArray(value)) return value.map((item: unknown) => withBytes(item, path));
   if (!isBase64(value)) return value;
-  const bytes = Buffer.from(value.b64, 'base64');
-  if (bytes.toString('base64').replace(/=+$/, '') !== value.b64.replace(/=+$/, ''))
-    throw invalid(`${path}: a b64 is not base64`);
+  const bytes = base64Bytes(value.b64);
+  if (!bytes) throw invalid(`${path}: a b64 is not base64`);
   return bytes;
 }

@@ -1,8 +1,7 @@
-import { splitBytes } from '../../../lib/tensor-codec.ts';
 import type { TensorSignature } from '../../contract.ts';
 import { jsonElements, nestedJson } from '../elements.ts';
 import { isRecord } from '../json.ts';
-import { floatsOf, type Signature, type Tensor } from '../tensor.ts';
+import { floatsOf, textsOf, type Signature, type Tensor } from '../tensor.ts';
 import { labelPredictions, labelSignature, labelTensors } from './labelled-scores.ts';
 import { readLabels, readModelRecord, unsupportedBy } from './model-files.ts';
 import { probabilities, scoringOf } from './scores.ts';
@@ -100,10 +99,7 @@ function rowsIn(tensor: Tensor | undefined): Float32Array[] {
   return Array.from({ length: rows }, (_, row) => numbers.subarray(row * width, (row + 1) * width));
 }
 
-const namesIn = (tensor: Tensor): string[] =>
-  tensor.dataType === 'BYTES'
-    ? (splitBytes(tensor.data) ?? []).map((element) => Buffer.from(element).toString())
-    : jsonElements(tensor);
+const namesIn = (tensor: Tensor): string[] => (tensor.dataType === 'BYTES' ? textsOf(tensor) : jsonElements(tensor));
 
 /** A number for each row, or a list of them where the model gives several. */
 function valuePredictions(outputs: readonly Tensor[]): string {

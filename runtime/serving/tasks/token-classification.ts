@@ -1,8 +1,7 @@
-import { splitBytes } from '../../../lib/tensor-codec.ts';
 import type { TensorSignature } from '../../contract.ts';
 import { invalid } from '../../errors.ts';
 import type { RunRequest } from '../messages.ts';
-import type { Signature, Tensor } from '../tensor.ts';
+import { textsOf, type Signature, type Tensor } from '../tensor.ts';
 import { aggregations, entitiesOf, type Aggregation, type ScoredToken } from './entities.ts';
 import { readLabels, readModelJson, unsupportedBy } from './model-files.ts';
 import type { PreparedTask, Task } from './task.ts';
@@ -126,5 +125,4 @@ function codePointsBefore(text: string): Uint32Array {
   return counts;
 }
 
-const jsonTexts = (outputs: readonly Tensor[]): string[] =>
-  outputs.flatMap(({ data }) => (splitBytes(data) ?? []).map((element) => Buffer.from(element).toString()));
+const jsonTexts = (outputs: readonly Tensor[]): string[] => outputs.flatMap(textsOf);
