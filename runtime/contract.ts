@@ -28,6 +28,10 @@ export const servingEnv = {
   /** The model's name in URLs: the ModelDeployment's name. */
   modelName: 'MODELYARD_MODEL_NAME',
   modelUri: 'MODELYARD_MODEL_URI',
+  /** Instead of a model's name, URI, digest and task: a file of several, which is read again when it changes; see `modelsFile`. */
+  modelsFile: 'MODELYARD_MODELS_FILE',
+  /** Optional: bytes that the processes of several models may hold together. */
+  memoryBudget: 'MODELYARD_MEMORY_BUDGET',
   /** Optional, `sha256:HEX`. */
   modelDigest: 'MODELYARD_MODEL_DIGEST',
   task: 'MODELYARD_TASK',
@@ -105,7 +109,25 @@ export const paths = {
   cache: '/modelyard/cache',
   volumes: '/modelyard/volumes',
   pin: '/modelyard/pin',
+  models: '/modelyard/models',
 } as const;
+
+/** The file in `paths.models` that lists several models: JSON of `ModelList`. The kubelet renews it without restarting the pod. */
+export const modelsFile = 'models.json';
+
+export interface ModelList {
+  models: ListedModel[];
+}
+
+/** One of several models that share the memory of a pod. */
+export interface ListedModel {
+  /** In URLs. */
+  name: string;
+  uri: string;
+  /** `sha256:HEX`. */
+  digest?: string;
+  task: ServedTask;
+}
 
 /**
  * The file in `pinDir` that pins content loaded by another replica: JSON of `{ [uri]: "sha256:HEX" }`. The kubelet
@@ -170,25 +192,44 @@ export interface Fault {
   retrying: boolean;
 }
 
-/** `GET /report` on the admin port. */
+/** `GET /report` on the admin port, of a pod that serves one model. */
 export interface ServingReport {
   version: 1;
   kind: 'Serving';
   podName: string;
-  model: {
-    uri: string;
-    /** `Unloaded`: a client of the model repository did it, and may load it again. */
-    phase: 'Resolving' | 'Downloading' | 'Loading' | 'WarmingUp' | 'Ready' | 'Failed' | 'Draining' | 'Unloaded';
-    /** Known once the content was read. */
-    digest?: string;
-    /** Of a download. */
-    bytesDone?: number;
-    /** Of a download, where the source says. */
-    bytesTotal?: number;
-    /** Of a model that was loaded, where within `tensorListLimits`. */
-    inputs?: TensorSignature[];
-    /** Like `inputs`. */
-    outputs?: TensorSignature[];
-    fault?: Fault;
-  };
+  model: ModelReport;
+}
+
+/** The same of a pod that serves several. */
+export interface SharedServingReport {
+  version: 1;
+  kind: 'SharedServing';
+  podName: string;
+  /** In the order of the list that the pod read last. */
+  models: SharedModelReport[];
+}
+
+export interface SharedModelReport extends Pick<ModelReport, 'uri' | 'phase' | 'digest' | 'fault'> {
+  name: string;
+}
+
+export interface ModelReport {
+  uri: string;
+  /**
+   * `Standby`: one of several, not in memory until it is asked for. `Unloaded`: a client of the model repository did it, and
+   * may load it again.
+   */
+  phase:
+    'Resolving' | 'Downloading' | 'Loading' | 'WarmingUp' | 'Ready' | 'Failed' | 'Draining' | 'Unloaded' | 'Standby';
+  /** Known once the content was read. */
+  digest?: string;
+  /** Of a download. */
+  bytesDone?: number;
+  /** Of a download, where the source says. */
+  bytesTotal?: number;
+  /** Of a model that was loaded, where within `tensorListLimits`. */
+  inputs?: TensorSignature[];
+  /** Like `inputs`. */
+  outputs?: TensorSignature[];
+  fault?: Fault;
 }

@@ -49,7 +49,17 @@ const serving = {
       properties: {
         uri: text(1_024),
         phase: {
-          enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining', 'Unloaded'],
+          enum: [
+            'Resolving',
+            'Downloading',
+            'Loading',
+            'WarmingUp',
+            'Ready',
+            'Failed',
+            'Draining',
+            'Unloaded',
+            'Standby',
+          ],
         },
         digest,
         bytesDone: whole,
