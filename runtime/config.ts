@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
 import {
   credentialKeys,
@@ -7,6 +7,7 @@ import {
   paths,
   servedTasks,
   servingEnv,
+  type ListedModel,
   type ModelControl,
 } from './contract.ts';
 import { EnvironmentReader, type Environment } from './environment.ts';
@@ -14,11 +15,10 @@ import { locationPrefixes, type Location, type LocationName } from './training-c
 
 /** The serving process's configuration, checked. Durations in milliseconds. */
 export interface ServingConfig {
-  modelName: string;
-  modelUri: string;
-  /** `sha256:HEX`. */
-  modelDigest: string | undefined;
-  task: string;
+  /** One model, or a file that lists several. */
+  models: ListedModel | { file: string };
+  /** What the processes of several models may hold together. */
+  memoryBudgetBytes: number;
   batchMaxSize: number;
   batchMaxDelayMs: number;
   queueMaxLength: number;
@@ -63,19 +63,10 @@ const credentialVariables = Object.values(credentialKeys).flatMap(({ required, o
 /** Throws ConfigurationError that names the variable and the cure. */
 export function readServingConfig(environment: Environment): ServingConfig {
   const read = new EnvironmentReader(environment);
+  const file = read.optional(servingEnv.modelsFile);
   return {
-    modelName: read.matching(
-      servingEnv.modelName,
-      /^[a-z]([-a-z0-9]*[a-z0-9])?$/,
-      'a name of lower case letters, digits and "-"',
-    ),
-    modelUri: read.matching(servingEnv.modelUri, /^[a-z0-9]+:\/\/\S+$/, 'a URI such as s3://models/digits/'),
-    modelDigest: read.optionalMatching(
-      servingEnv.modelDigest,
-      /^sha256:[0-9a-f]{64}$/,
-      'sha256: and 64 lower case hex digits',
-    ),
-    task: read.oneOf(servingEnv.task, servedTasks, 'Tensor'),
+    models: file === undefined ? soleModel(read) : { file },
+    memoryBudgetBytes: read.whole(servingEnv.memoryBudget, 1, Number.MAX_SAFE_INTEGER, defaultMemoryBudget()),
     batchMaxSize: read.whole(servingEnv.batchMaxSize, 1, 1024, 32),
     batchMaxDelayMs: read.whole(servingEnv.batchMaxDelayMs, 0, 3_600_000, 0),
     queueMaxLength: read.whole(servingEnv.queueMaxLength, 1, 100_000, 256),
@@ -101,6 +92,34 @@ export function readServingConfig(environment: Environment): ServingConfig {
       credentials: read.present(credentialVariables),
     },
   };
+}
+
+function soleModel(read: EnvironmentReader): ListedModel {
+  const digest = read.optionalMatching(
+    servingEnv.modelDigest,
+    /^sha256:[0-9a-f]{64}$/,
+    'sha256: and 64 lower case hex digits',
+  );
+  return {
+    name: read.matching(
+      servingEnv.modelName,
+      /^[a-z]([-a-z0-9]*[a-z0-9])?$/,
+      'a name of lower case letters, digits and "-"',
+    ),
+    uri: read.matching(servingEnv.modelUri, /^[a-z0-9]+:\/\/\S+$/, 'a URI such as s3://models/digits/'),
+    ...(digest !== undefined && { digest }),
+    task: read.oneOf(servingEnv.task, servedTasks, 'Tensor'),
+  };
+}
+
+/** For this process itself, and for what requests hold here. */
+const frontBytes = 256 * 1024 ** 2;
+
+/** Most of what the container may hold; where nothing limits it, half of the machine's memory. */
+function defaultMemoryBudget(): number {
+  const limit = process.constrainedMemory();
+  const isLimited = limit > 0 && limit < totalmem();
+  return Math.max(frontBytes, Math.floor(isLimited ? limit * 0.8 - frontBytes : totalmem() / 2));
 }
 
 /** Throws ConfigurationError that names the variable and the cure. */

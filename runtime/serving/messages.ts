@@ -44,6 +44,7 @@ export interface RunTimes {
 
 /** `batchable`: a merged run was seen to give each request what it gets alone. */
 export type ChildMessage =
+  | { type: 'started' }
   | { type: 'phase'; phase: 'Loading' | 'WarmingUp' }
   | { type: 'loaded'; signature: Signature; batchable: boolean }
   | { type: 'fault'; fault: Fault }
@@ -111,6 +112,8 @@ export function parseFrontMessage({ header, buffers }: Frame): FrontMessage {
 /** A message from the model process. Throws ProtocolError. */
 export function parseChildMessage({ header, buffers }: Frame): ChildMessage {
   switch (header.type) {
+    case 'started':
+      return { type: 'started' };
     case 'phase':
       return { type: 'phase', phase: oneOf(header.phase, ['Loading', 'WarmingUp']) };
     case 'loaded': {

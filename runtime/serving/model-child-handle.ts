@@ -37,6 +37,8 @@ export interface RunOutcome extends RunTimes {
   results: RunResult[];
 }
 
+type OnPhase = (phase: 'Loading' | 'WarmingUp') => void;
+
 interface Waiter<T> {
   resolve: (value: T) => void;
   reject: (error: Error) => void;
@@ -46,18 +48,19 @@ interface Waiter<T> {
 export class ModelChild {
   /** Settles once, when the process is gone, with what a person would call the cause. */
   readonly exited: Promise<string>;
+  /** Settles when the process can take a model, or is gone. */
+  readonly started: Promise<void>;
   readonly #process: ChildProcess;
   readonly #socket: Duplex;
   readonly #log: Log;
-  readonly #onPhase: (phase: 'Loading' | 'WarmingUp') => void;
-  #loading: Waiter<Loaded> | undefined;
+  #onStarted: () => void = () => undefined;
+  #loading: (Waiter<Loaded> & { onPhase: OnPhase }) | undefined;
   #running: (Waiter<RunOutcome> & { id: number; count: number }) | undefined;
   #lastId = 0;
   #gone = false;
 
-  constructor(log: Log, environment: NodeJS.ProcessEnv, onPhase: (phase: 'Loading' | 'WarmingUp') => void) {
+  constructor(log: Log, environment: NodeJS.ProcessEnv) {
     this.#log = log;
-    this.#onPhase = onPhase;
     const env = Object.fromEntries(
       inherited.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
     );
@@ -70,6 +73,8 @@ export class ModelChild {
         resolve(this.#end(signal ? `it was ended by ${signal}` : `it exited with code ${code ?? 0}`)),
       );
     });
+    const ready = new Promise<void>((resolve) => (this.#onStarted = resolve));
+    this.started = Promise.race([ready, this.exited.then(() => undefined)]);
     readFrames(
       this.#socket,
       (frame) => this.#receive(parseChildMessage(frame)),
@@ -86,9 +91,9 @@ export class ModelChild {
   }
 
   /** Rejects with ModelFault for a model that cannot be served, and with Error where the process died. */
-  load(message: Omit<LoadMessage, 'type'>): Promise<Loaded> {
+  load(message: Omit<LoadMessage, 'type'>, onPhase: OnPhase): Promise<Loaded> {
     return new Promise((resolve, reject) => {
-      this.#loading = { resolve, reject };
+      this.#loading = { resolve, reject, onPhase };
       this.#send({ type: 'load', ...message }, []);
     });
   }
@@ -131,8 +136,11 @@ export class ModelChild {
   #receive(message: ChildMessage): void {
     const loading = this.#loading;
     switch (message.type) {
+      case 'started':
+        this.#onStarted();
+        return;
       case 'phase':
-        this.#onPhase(message.phase);
+        loading?.onPhase(message.phase);
         return;
       case 'loaded':
         this.#loading = undefined;

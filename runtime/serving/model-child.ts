@@ -12,7 +12,7 @@ import {
   type RunRequest,
   type RunResult,
 } from './messages.ts';
-import { OnnxSession, zeros } from './onnx-session.ts';
+import { importOrt, OnnxSession, zeros } from './onnx-session.ts';
 import { failureOf, type RunFailure } from './run-failure.ts';
 import { findTask } from './tasks/index.ts';
 import type { PreparedTask, Run, SeparateTask } from './tasks/task.ts';
@@ -27,6 +27,11 @@ const socket = new Socket({ fd: modelSocket, readable: true, writable: true });
 let loaded: { session: OnnxSession; task: PreparedTask; batchable: boolean } | undefined;
 
 protectOthers();
+// What every model needs, before there is one. Where it fails, so does the load, which says why.
+importOrt().then(
+  () => writeFrame(socket, { type: 'started' }, []),
+  () => undefined,
+);
 socket.on('end', () => process.exit(0));
 socket.on('error', () => process.exit(0));
 readFrames(socket, receive, (error) => {

@@ -3,15 +3,16 @@ import type { Log } from '../../lib/log.ts';
 import type { Fault } from '../contract.ts';
 import { ModelFault } from '../errors.ts';
 import type { LoadMessage, RunRequest } from './messages.ts';
-import { ModelChild, type Loaded, type RunOutcome } from './model-child-handle.ts';
+import type { Loaded, ModelChild, RunOutcome } from './model-child-handle.ts';
 
 export interface ModelProcessOptions {
+  /** Gives a process that has no model yet. */
+  spawn: () => ModelChild;
   load: Omit<LoadMessage, 'type'>;
   /** How many processes were killed for their memory so far. */
   memoryKills: () => number;
   /** A load that takes longer is killed. */
   loadTimeoutMs: number;
-  environment: NodeJS.ProcessEnv;
   /** Milliseconds of a clock that never goes back. */
   now: () => number;
   /** In [0, 1). */
@@ -110,16 +111,16 @@ export class ModelProcess {
 
   /** One life. Resolves when it is over: with a fault where loading said why. */
   async #live(): Promise<Fault | undefined> {
-    const { load, loadTimeoutMs, memoryKills, now, log, environment, events } = this.#options;
+    const { spawn, load, loadTimeoutMs, memoryKills, now, log, events } = this.#options;
     const begin = now();
     const killsBefore = memoryKills();
     this.#overran = false;
     events.phase('Loading');
-    const child = new ModelChild(log, environment, (phase) => events.phase(phase));
+    const child = spawn();
     this.#child = child;
     const timer = setTimeout(() => child.kill(), loadTimeoutMs);
     try {
-      const loaded = await child.load(load);
+      const loaded = await child.load(load, (phase) => events.phase(phase));
       clearTimeout(timer);
       this.#ready = true;
       events.ready(loaded, now() - begin);

@@ -5,14 +5,20 @@ import type { ServedModel } from './served-model.ts';
 /** Each model has one version, under this name. */
 export const modelVersion = '1';
 
+const maxShownNames = 10;
+
 /** The models of one server, by name: those that its configuration names, never others. */
 export class ModelRepository {
-  readonly #models: ReadonlyMap<string, ServedModel>;
+  #models: ReadonlyMap<string, ServedModel> = new Map();
   readonly #control: ModelControl;
 
-  constructor(models: readonly ServedModel[], control: ModelControl) {
-    this.#models = new Map(models.map((model) => [model.name, model]));
+  constructor(control: ModelControl) {
     this.#control = control;
+  }
+
+  /** From now on these are the models. */
+  set(models: readonly ServedModel[]): void {
+    this.#models = new Map(models.map((model) => [model.name, model]));
   }
 
   get models(): readonly ServedModel[] {
@@ -24,12 +30,18 @@ export class ModelRepository {
     const model = this.#models.get(name);
     const shown = JSON.stringify(name.slice(0, 200));
     if (!model) {
-      const served = [...this.#models.keys()].map((known) => JSON.stringify(known)).join(', ');
-      throw new RequestError('NotFound', `model ${shown} is not here; this serves ${served}`);
+      throw new RequestError('NotFound', `model ${shown} is not here; this serves ${this.#shownNames()}`);
     }
     if (version !== '' && version !== modelVersion) {
       throw new RequestError('NotFound', `model ${shown} has only the version ${JSON.stringify(modelVersion)}`);
     }
+    return model;
+  }
+
+  /** The same, once the model's inputs and outputs are known. Rejects with RequestError. */
+  async findAwake(name: string, version = ''): Promise<ServedModel> {
+    const model = this.find(name, version);
+    await model.awake({});
     return model;
   }
 
@@ -53,6 +65,12 @@ export class ModelRepository {
     await this.#controlled(name).unload();
   }
 
+  #shownNames(): string {
+    const names = [...this.#models.keys()].map((known) => JSON.stringify(known));
+    const more = names.length - maxShownNames;
+    return names.slice(0, maxShownNames).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  }
+
   #controlled(name: string): ServedModel {
     const model = this.find(name);
     if (this.#control === 'Explicit') return model;
@@ -62,10 +80,10 @@ export class ModelRepository {
     );
   }
 
-  /** Undefined when all models can run, but for those that somebody unloaded. */
+  /** Undefined when all models can run, but for those that somebody unloaded, and those that share memory: each of them answers for itself. */
   whyNotReady(): string | undefined {
     for (const model of this.#models.values()) {
-      const reason = model.isUnloaded ? undefined : model.whyNotReady();
+      const reason = model.isUnloaded || model.isShared ? undefined : model.whyNotReady();
       if (reason !== undefined) return reason;
     }
     return undefined;

@@ -10,7 +10,7 @@ import { fromOrt, signatureOf, toOrt } from './ort-tensors.ts';
 import { elementCount, type Signature, type Tensor } from './tensor.ts';
 
 /** The binding knows no Float16Array (onnxruntime-node 1.30) and takes 16-bit words instead where there is none. */
-async function importOrt(): Promise<typeof Ort> {
+export async function importOrt(): Promise<typeof Ort> {
   Reflect.deleteProperty(globalThis, 'Float16Array');
   return import('onnxruntime-node');
 }

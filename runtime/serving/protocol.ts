@@ -90,7 +90,7 @@ export function repositoryIndex({ models }: ModelRepository, readyOnly: boolean)
       name: model.name,
       version: modelVersion,
       state: reason === undefined ? 'READY' : isGone ? 'UNAVAILABLE' : 'LOADING',
-      reason: reason ?? '',
+      reason: reason ?? (phase === 'Standby' ? 'loaded when it is asked for' : ''),
     };
   });
   return readyOnly ? index.filter(({ state }) => state === 'READY') : index;

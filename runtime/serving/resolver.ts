@@ -1,5 +1,5 @@
 import type { ServingConfig } from '../config.ts';
-import type { FaultReason } from '../contract.ts';
+import type { FaultReason, ListedModel } from '../contract.ts';
 import { ModelFault } from '../errors.ts';
 import { StoreError, type StoreCode } from '../store/errors.ts';
 import { resolveModel } from '../store/model.ts';
@@ -19,11 +19,19 @@ const reasons: Readonly<Record<StoreCode, FaultReason>> = {
   StorageUnsupported: 'StorageUnavailable',
 };
 
-/** Gets the configured model from the store. The pin is read at every try, as the kubelet renews it at any time. */
-export function resolverOf({ modelUri, modelDigest, pinDir, storage }: ServingConfig): Resolve {
+/**
+ * Gets a model from the store. The pin is read at every try, as the kubelet renews it at any time.
+ *
+ * @param field of the spec that names the model: `spec.model`
+ */
+export function resolverOf(
+  { uri, digest }: ListedModel,
+  field: string,
+  { pinDir, storage }: Pick<ServingConfig, 'pinDir' | 'storage'>,
+): Resolve {
   return async (hooks) => {
-    const pinnedDigest = await readPin(pinDir, modelUri, hooks.log);
-    const request = { uri: modelUri, field: 'spec.model', digest: modelDigest, pinnedDigest, storage };
+    const pinnedDigest = await readPin(pinDir, uri, hooks.log);
+    const request = { uri, field, digest, pinnedDigest, storage };
     return resolveModel(request, hooks).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
       const { code, message, retrying } = error;

@@ -84,6 +84,11 @@ export class Scheduler {
     return this.#waiting.length;
   }
 
+  /** Whether requests wait or run. */
+  get isBusy(): boolean {
+    return this.#waiting.length > 0 || this.#running > 0;
+  }
+
   /** The runner became ready. */
   resume(batchable: boolean): void {
     this.#batchable = batchable;
@@ -109,7 +114,7 @@ export class Scheduler {
 
   /** Resolves when nothing waits and nothing runs. */
   async idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#running === 0) return;
+    if (!this.isBusy) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
@@ -246,7 +251,7 @@ export class Scheduler {
   }
 
   #announceIdle(): void {
-    if (this.#waiting.length > 0 || this.#running > 0) return;
+    if (this.isBusy) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 }

@@ -2,15 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import type { ServingConfig } from '../config.ts';
-import { tensorListLimits, type Fault, type ServingReport } from '../contract.ts';
+import type { Fault, ListedModel, ModelReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
+import { modelBytes } from '../store/model.ts';
 import type { ResolvedModel, StoreHooks } from '../store/request.ts';
 import { rowsOf } from './batch.ts';
 import { checkInputs } from './check-inputs.ts';
 import { InferenceStatistics } from './inference-statistics.ts';
 import { limits } from './limits.ts';
 import { memoryKills } from './memory-kills.ts';
+import type { ModelChild } from './model-child-handle.ts';
+import type { ModelMemory, Tenant } from './model-memory.ts';
 import { ModelProcess } from './model-process.ts';
+import { faultOf, reportable, unknownFault } from './model-report.ts';
+import { orGiveUp } from './patience.ts';
+import { processBytes } from './process-memory.ts';
 import { Scheduler, type Waiting } from './scheduler.ts';
 import type { ServingMetrics } from './serving-metrics.ts';
 import { findTask } from './tasks/index.ts';
@@ -21,9 +27,16 @@ import type { Signature, Tensor } from './tensor.ts';
 export type Resolve = (hooks: StoreHooks) => Promise<ResolvedModel>;
 
 export interface ServedModelOptions {
-  config: ServingConfig;
-  environment: NodeJS.ProcessEnv;
+  model: ListedModel;
+  config: Pick<
+    ServingConfig,
+    'batchMaxSize' | 'batchMaxDelayMs' | 'queueMaxLength' | 'timeoutMs' | 'executionProvider' | 'threads' | 'warmup'
+  >;
   resolve: Resolve;
+  /** Gives a process that has no model yet. */
+  spawn: () => ModelChild;
+  /** Where several models share memory: it is loaded when it is asked for, and leaves for others. */
+  memory?: ModelMemory;
   metrics: ServingMetrics;
   now: () => number;
   random: () => number;
@@ -32,11 +45,14 @@ export interface ServedModelOptions {
 
 const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
+/** Between two measurements of what a model in use holds. */
+const measureMs = 1_000;
+
 /**
  * One model from its URI to its answers: resolves it, keeps its process alive, queues its requests, and reports. It can be
- * unloaded, which ends its process and gives all its memory back, and loaded again.
+ * unloaded, which ends its process and gives all its memory back, and loaded again. One of several in the same memory is loaded when it is asked for.
  */
-export class ServedModel {
+export class ServedModel implements Tenant {
   readonly task: Task;
   readonly statistics = new InferenceStatistics();
   readonly #options: ServedModelOptions;
@@ -48,21 +64,29 @@ export class ServedModel {
   #process: ModelProcess | undefined;
   #signature: Signature | undefined;
   #isBatchable = false;
-  #state: ServingReport['model'];
+  #state: ModelReport;
   /** A fault that more time may not cure: requests are refused instead of queued. */
   #broken = true;
   /** Loads and unloads, one after the other. */
   #changes: Promise<void> = Promise.resolve();
   #onSettled: (() => void)[] = [];
+  #waking: Promise<void> | undefined;
+  /** Requests that wait for the first load, without which they cannot be read. */
+  #waitingForLoad = 0;
+  #failedLoads = 0;
+  #retryAtMs = 0;
+  /** What it held when it was loaded last. */
+  #loadedBytes: number | undefined;
+  #measuredAtMs = 0;
 
   constructor(options: ServedModelOptions) {
-    const { config, metrics, now } = options;
-    const task = findTask(config.task);
-    if (!task) throw new Error(`no task ${config.task}`);
+    const { model, config, metrics, now } = options;
+    const task = findTask(model.task);
+    if (!task) throw new Error(`no task ${model.task}`);
     this.task = task;
     this.#options = options;
-    this.#state = { uri: config.modelUri, phase: 'Resolving' };
-    const labels = { model: config.modelName };
+    this.#state = { uri: model.uri, phase: options.memory ? 'Standby' : 'Resolving' };
+    const labels = { model: model.name };
     const runner = {
       isReady: () => this.#process?.ready ?? false,
       run: (requests: Parameters<ModelProcess['run']>[0]) => {
@@ -89,17 +113,18 @@ export class ServedModel {
             this.statistics.queued(ms);
           }
           this.statistics.executed(waitedMs.length, outcome);
+          this.#measureNowAndThen();
         },
       },
     });
   }
 
   get name(): string {
-    return this.#options.config.modelName;
+    return this.#options.model.name;
   }
 
   /** What `GET /report` says of the model. */
-  get report(): ServingReport['model'] {
+  get report(): ModelReport {
     return this.#state;
   }
 
@@ -122,26 +147,58 @@ export class ServedModel {
     return this.#isUnloaded;
   }
 
+  /** It is one of several in the same memory. */
+  get isShared(): boolean {
+    return this.#options.memory !== undefined;
+  }
+
   get pid(): number | undefined {
     return this.#process?.pid;
   }
 
-  /** Undefined when the model can run. */
+  /** Undefined when the model can run, or will be loaded when it is asked for. */
   whyNotReady(): string | undefined {
     const { phase, fault } = this.#state;
     if (this.#isUnloaded) return `the model is unloaded; POST /v2/repository/models/${this.name}/load loads it`;
     if (this.#process?.ready) return undefined;
-    return fault ? `${fault.reason}: ${fault.message}` : `the model is not ready (${phase})`;
+    if (fault) return `${fault.reason}: ${fault.message}`;
+    return this.#options.memory ? undefined : `the model is not ready (${phase})`;
   }
 
-  /** Resolves when the model process was started or a terminal fault was reported. */
+  /** Resolves when the model process was started or a terminal fault was reported; at once where it waits to be asked for. */
   async start(): Promise<void> {
-    const { log } = this.#options;
+    if (!this.#options.memory) await this.#bring();
+  }
+
+  /**
+   * Sees to it that a model which is loaded when it is asked for is, or soon will be. Resolves when its signature is known, which is at
+   * once but for the first time. Rejects with RequestError.
+   */
+  async awake({ timeoutMs, signal }: Waiting): Promise<void> {
+    const { memory, config, now } = this.#options;
+    if (!memory) return;
+    memory.touch(this);
+    if (this.#process || this.#isUnloaded || now() < this.#retryAtMs) return;
+    const woken = this.wake();
+    if (this.#signature) return;
+    if (this.#waitingForLoad >= config.queueMaxLength)
+      throw new RequestError('QueueFull', `${config.queueMaxLength} requests wait for the model to be loaded`, 1);
+    this.#waitingForLoad += 1;
+    try {
+      await orGiveUp(woken, Math.min(timeoutMs ?? Infinity, config.timeoutMs), signal);
+    } finally {
+      this.#waitingForLoad -= 1;
+    }
+  }
+
+  async #bring(): Promise<void> {
+    const { memory, log } = this.#options;
     const { signal } = this.#leaving;
     const isLeaving = (): boolean => signal.aborted;
     for (let failures = 1; !isLeaving(); failures++) {
       try {
         const resolved = await this.#resolve(signal);
+        await memory?.admit(this, this.#loadedBytes ?? memory.estimate(await modelBytes(resolved.modelPath)));
         if (!isLeaving()) this.#keepAlive(resolved);
         return;
       } catch (error) {
@@ -152,7 +209,7 @@ export class ServedModel {
         this.#refuse(fault);
         this.#change({ phase: 'Failed', fault });
         log.error({ fault }, 'the model cannot be had');
-        if (!fault.retrying) return;
+        if (!fault.retrying || memory) return;
         const pauseMs = backoffMs(failures, resolveBackoff, this.#options.random);
         await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       }
@@ -169,6 +226,7 @@ export class ServedModel {
       this.#broken = true;
       this.#isUnloaded = true;
       this.#change({ phase: 'Unloaded' });
+      if (!this.#process) this.#scheduler.refuseAll(new RequestError('NotReady', 'the model was unloaded'));
       await this.#scheduler.idle();
       await this.#leave();
     });
@@ -181,17 +239,33 @@ export class ServedModel {
   load(): Promise<void> {
     return this.#inTurn(async () => {
       await this.#scheduler.pause(() => this.#leave());
-      this.#leaving = new AbortController();
       if (this.#stopped) return;
       this.#isUnloaded = false;
-      const settled = new Promise<void>((resolve) => this.#onSettled.push(resolve));
-      this.#change({ phase: 'Resolving' });
-      void this.start();
-      await settled;
+      await this.#settled();
       const reason = this.whyNotReady();
       if (reason !== undefined)
         throw new RequestError('LoadFailed', `failed to load ${JSON.stringify(this.name)}, ${reason}`);
     });
+  }
+
+  /** Gives the memory back and loads the model again when it is asked for. Resolves when the memory is free. */
+  evict(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#options.memory?.isLeaving(this) !== true) return;
+      await this.#scheduler.pause(() => this.#leave());
+      const { digest } = this.#state;
+      this.#change({ phase: 'Standby', ...(digest !== undefined && { digest }) });
+      if (this.isBusy()) void this.wake();
+    });
+  }
+
+  isBusy(): boolean {
+    return this.#scheduler.isBusy;
+  }
+
+  async measure(): Promise<number | undefined> {
+    const { pid } = this;
+    return pid === undefined ? undefined : processBytes(pid);
   }
 
   /** Checks and queues a request. Rejects with RequestError. */
@@ -199,6 +273,7 @@ export class ServedModel {
     const { now } = this.#options;
     const begin = now();
     try {
+      await this.awake(waiting);
       checkInputs(inputs, this.requireSignature().inputs, this.task.optionalInputs);
       const answer = await this.#scheduler.infer({ inputs, ...(outputs && { outputs }) }, waiting);
       this.statistics.succeeded(this.#isBatchable ? rowsOf({ inputs }) : 1, now(), now() - begin);
@@ -237,7 +312,45 @@ export class ServedModel {
     this.#leaving.abort();
     await this.#process?.stop();
     this.#process = undefined;
+    this.#options.memory?.release(this);
     this.#options.metrics.ready.set({ model: this.name }, 0);
+  }
+
+  /** Loads the model where it is not in memory. Resolves when it can run, or the report says why it cannot. */
+  wake(): Promise<void> {
+    this.#broken = !this.#signature;
+    this.#waking ??= this.#inTurn(async () => {
+      if (this.#process || this.#isUnloaded || this.#stopped) return;
+      await this.#settled();
+      if (this.whyNotReady() === undefined) {
+        this.#failedLoads = 0;
+        return;
+      }
+      this.#failedLoads += 1;
+      this.#retryAtMs = this.#options.now() + backoffMs(this.#failedLoads, resolveBackoff, this.#options.random);
+      await this.#leave();
+    }).finally(() => (this.#waking = undefined));
+    return this.#waking;
+  }
+
+  /** Brings the model in. Resolves when it can run or a fault was reported. */
+  async #settled(): Promise<void> {
+    this.#leaving = new AbortController();
+    const settled = new Promise<void>((resolve) => this.#onSettled.push(resolve));
+    this.#change({ phase: 'Resolving' });
+    void this.#bring();
+    await settled;
+  }
+
+  #measureNowAndThen(): void {
+    const { memory, now } = this.#options;
+    if (!memory || now() - this.#measuredAtMs < measureMs) return;
+    this.#measuredAtMs = now();
+    void memory.measure(this);
+  }
+
+  async #settleInMemory(memory: ModelMemory): Promise<void> {
+    this.#loadedBytes = await memory.settle(this);
   }
 
   #inTurn(change: () => Promise<void>): Promise<void> {
@@ -259,14 +372,15 @@ export class ServedModel {
   }
 
   #keepAlive({ modelPath, directory, digest }: ResolvedModel): void {
-    const { config, environment, metrics, now, random, log } = this.#options;
-    const labels = { model: config.modelName };
+    const { model, config, spawn, memory, metrics, now, random, log } = this.#options;
+    const labels = { model: model.name };
     this.#change({ phase: 'Loading', digest });
     this.#process = new ModelProcess({
+      spawn,
       load: {
         modelPath,
         directory,
-        task: config.task,
+        task: model.task,
         executionProvider: config.executionProvider,
         threads: config.threads,
         warmup: config.warmup,
@@ -274,7 +388,6 @@ export class ServedModel {
       },
       loadTimeoutMs: limits.loadTimeoutMs,
       memoryKills,
-      environment,
       now,
       random,
       log,
@@ -290,6 +403,7 @@ export class ServedModel {
           metrics.ready.set(labels, 1);
           log.info({ digest, batchable, loadMs: Math.round(loadMs) }, 'the model is ready');
           this.#scheduler.resume(batchable);
+          if (memory) void this.#settleInMemory(memory);
         },
         down: (fault) => {
           metrics.restarts.inc(labels);
@@ -318,7 +432,7 @@ export class ServedModel {
   }
 
   /** While draining the phase stays. */
-  #change(state: Omit<ServingReport['model'], 'uri'>): void {
+  #change(state: Omit<ModelReport, 'uri'>): void {
     const { uri, phase } = this.#state;
     if (this.#isUnloaded && state.phase !== 'Unloaded' && state.phase !== 'Draining') return;
     if (phase === 'Draining') this.#state = { ...this.#state, ...state, uri, phase };
@@ -331,32 +445,4 @@ export class ServedModel {
   #settle(): void {
     for (const settled of this.#onSettled.splice(0)) settled();
   }
-}
-
-/** Nothing of the error is shown: its message was written for us, not for who deploys models. */
-const unknownFault: Fault = {
-  reason: 'StorageUnavailable',
-  message:
-    'The model could not be read, for a reason that the runtime does not know. It goes on trying; the log of the pod ' +
-    'holds the error, which is a bug to report.',
-  retrying: true,
-};
-
-/** The lists of tensors that fit into a report. */
-function reportable({ inputs, outputs }: Signature): Pick<ServingReport['model'], 'inputs' | 'outputs'> {
-  return { ...(fits(inputs) && { inputs }), ...(fits(outputs) && { outputs }) };
-}
-
-function fits(tensors: Signature['inputs']): boolean {
-  const { tensors: count, nameLength, rank, jsonBytes } = tensorListLimits;
-  return (
-    tensors.length <= count &&
-    tensors.every(({ name, shape }) => name.length <= nameLength && shape.length <= rank) &&
-    Buffer.byteLength(JSON.stringify(tensors)) <= jsonBytes
-  );
-}
-
-/** The fault of an error that carries one, as the store's and the model's do. */
-function faultOf(error: unknown): Fault | undefined {
-  return error instanceof Error && 'fault' in error ? (error.fault as Fault) : undefined;
 }

@@ -3,13 +3,12 @@ import { json, metrics as metricsAnswer, probe, startHealthServer } from '../../
 import type { Log } from '../../lib/log.ts';
 import { createRegistry } from '../../lib/metrics.ts';
 import type { ServingConfig } from '../config.ts';
-import { adminPaths, type ServingReport } from '../contract.ts';
+import { adminPaths } from '../contract.ts';
 import { startGrpcFront } from './grpc/front.ts';
 import { ModelRepository } from './model-repository.ts';
 import { createRestServer } from './rest/front.ts';
-import { resolverOf } from './resolver.ts';
-import { ServedModel } from './served-model.ts';
 import { limits } from './limits.ts';
+import { createModels } from './models.ts';
 import { createServingMetrics } from './serving-metrics.ts';
 
 export interface ServingOptions {
@@ -25,7 +24,6 @@ export interface ServingOptions {
 
 export interface Serving {
   ports: { http: number; grpc: number; admin: number };
-  model: ServedModel;
   /**
    * The end of a pod: not ready at once; for `drainDelayMs` it goes on accepting while its endpoint is withdrawn and
    * asks clients to reconnect; then everything accepted is answered and all is closed.
@@ -39,17 +37,16 @@ const answerGraceMs = 1_000;
 /** For a GOAWAY to reach its client and the client's last streams to arrive. */
 const moveOnMs = 300;
 
-/** Starts all fronts of one model and, behind them, the model itself. Resolves when the fronts listen. */
+/** Starts all fronts and, behind them, the models. Resolves when the fronts listen. Rejects with ConfigurationError. */
 export async function startServing(options: ServingOptions): Promise<Serving> {
-  const { config, environment, now, random, log } = options;
+  const { config, now, random, log } = options;
   const registry = createRegistry({ ofProcess: true });
   const metrics = createServingMetrics(registry);
-  const model = new ServedModel({ config, environment, resolve: resolverOf(config), metrics, now, random, log });
-  const repository = new ModelRepository([model], config.modelControl);
+  const repository = new ModelRepository(config.modelControl);
+  const models = await createModels({ ...options, repository, metrics });
   let draining = false;
   const isDraining = (): boolean => draining;
   const rest = createRestServer({ repository, metrics, now, log, isDraining });
-  const report = (): ServingReport => ({ version: 1, kind: 'Serving', podName: config.podName, model: model.report });
   const admin = await startHealthServer({
     host: config.host,
     port: options.ports.admin,
@@ -57,7 +54,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
       [adminPaths.live]: () => probe(undefined),
       [adminPaths.ready]: () => probe(draining ? 'draining' : repository.whyNotReady()),
       [adminPaths.metrics]: () => metricsAnswer(registry),
-      [adminPaths.report]: () => json(report()),
+      [adminPaths.report]: () => json(models.report()),
     },
   });
   const address = await rest.listen({ host: config.host, port: options.ports.http });
@@ -74,26 +71,26 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     maxConnectionAgeMs: limits.grpcConnectionAgeMs,
     graceMs: config.timeoutMs + answerGraceMs,
   });
-  const started = model.start();
+  const started = models.start();
 
   const drain = async (): Promise<void> => {
     if (draining) return;
     draining = true;
     log.info({ delayMs: config.drainDelayMs }, 'draining');
-    model.drain();
+    models.drain();
     grpc.sayGoAway();
     await sleep(config.drainDelayMs);
     // New connections came while the endpoint was withdrawn: those move on now, before anything closes under them.
     grpc.sayGoAway();
     await sleep(moveOnMs);
     const closed = Promise.all([rest.close(), grpc.close()]);
-    await model.idle();
+    await models.idle();
     await Promise.race([closed, sleep(answerGraceMs)]);
     rest.server.closeAllConnections();
     await closed;
-    await model.stop();
+    await models.stop();
     await started;
     await admin.close();
   };
-  return { ports: { http: Number(new URL(address).port), grpc: grpc.port, admin: admin.port }, model, drain };
+  return { ports: { http: Number(new URL(address).port), grpc: grpc.port, admin: admin.port }, drain };
 }

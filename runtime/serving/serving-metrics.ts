@@ -57,6 +57,22 @@ export function createServingMetrics(registry: Registry) {
       labelNames: ['model'] as const,
       registers,
     }),
+    evictions: new Counter({
+      name: 'modelyard_model_evictions_total',
+      help: 'Times that the model left memory for another one of the same pod.',
+      labelNames: ['model'] as const,
+      registers,
+    }),
+    memoryUsed: new Gauge({
+      name: 'modelyard_model_memory_bytes',
+      help: 'What the processes of the models that share a memory budget hold, as measured, or as expected while they load.',
+      registers,
+    }),
+    memoryBudget: new Gauge({
+      name: 'modelyard_model_memory_budget_bytes',
+      help: 'What they may hold together.',
+      registers,
+    }),
     ready: new Gauge({
       name: 'modelyard_model_ready',
       help: '1 while the model can run, else 0.',

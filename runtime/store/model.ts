@@ -1,3 +1,4 @@
+import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { invalid } from './errors.ts';
 import { onlyFolder, type Found } from './folder.ts';
@@ -58,9 +59,19 @@ function chooseModel(files: readonly string[], shown: string): string {
   return only;
 }
 
+const isBeside = (path: string, model: string): boolean =>
+  path.startsWith(`${model}_data`) || path.startsWith(`${model}.data`);
+
+/** Bytes of a model's file and of the weights that lie beside it. */
+export async function modelBytes(modelPath: string): Promise<number> {
+  const [folder, model] = [dirname(modelPath), basename(modelPath)];
+  const files = (await readdir(folder)).filter((file) => file === model || isBeside(file, model));
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, file))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /** The model, the weights that lie beside it, and what tasks read: configuration, vocabularies, templates. Never weights of others. */
 function selectModel(paths: readonly string[], named: string | undefined, shown: string): string[] {
   const model = named ?? chooseModel(paths, shown);
-  const isBeside = (path: string): boolean => path.startsWith(`${model}_data`) || path.startsWith(`${model}.data`);
-  return paths.filter((path) => path === model || isBeside(path) || isForTasks(path));
+  return paths.filter((path) => path === model || isBeside(path, model) || isForTasks(path));
 }

@@ -48,8 +48,11 @@ describe('the report', () => {
     let tries = 0;
     const triedAgain = Promise.withResolvers<undefined>();
     const model = new ServedModel({
+      model: { name: 'm', uri: 's3://a/m.onnx', task: 'Tensor' },
       config: readServingConfig({ [servingEnv.modelName]: 'm', [servingEnv.modelUri]: 's3://a/m.onnx' }),
-      environment: {},
+      spawn: () => {
+        throw new Error('no process is needed');
+      },
       resolve: () => {
         tries += 1;
         if (tries === 2) triedAgain.resolve(undefined);

@@ -41,6 +41,8 @@ describe('what the store says of a model, in the words of a condition', () => {
       signal: new AbortController().signal,
       log: createLog('test', 'silent'),
     };
-    await expect(resolverOf(config)(hooks)).rejects.toMatchObject({ fault: { reason, retrying } });
+    await expect(resolverOf({ name: 'm', uri, task: 'Tensor' }, 'spec.model', config)(hooks)).rejects.toMatchObject({
+      fault: { reason, retrying },
+    });
   });
 });

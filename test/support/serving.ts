@@ -1,12 +1,12 @@
 import { randomInt } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { adminPaths, ports, servingEnv, type ServingReport } from '../../runtime/contract.ts';
+import { adminPaths, ports, servingEnv, type ServingReport, type SharedServingReport } from '../../runtime/contract.ts';
 
 const program = fileURLToPath(new URL('../../runtime/serve.ts', import.meta.url));
 
@@ -21,6 +21,10 @@ export interface ServingProcess {
   admin: string;
   process: ChildProcess;
   report(): Promise<ServingReport>;
+  /** Of a process that serves several models. */
+  sharedReport(): Promise<SharedServingReport>;
+  /** Lists these models, by name and file; see `ServingSetup.models`. */
+  list(models: Readonly<Record<string, string>>): void;
   /** The log so far. */
   log(): string;
   ready(): Promise<void>;
@@ -39,10 +43,12 @@ export interface ServingSetup {
   /** Of `servingEnv`, by its keys. */
   settings?: Partial<Record<keyof typeof servingEnv, string>>;
   name?: string;
+  /** Several models that share memory, each a name and one of `files`, instead of one. */
+  models?: Readonly<Record<string, string>>;
 }
 
 /** Starts a real serving process on a model of its own. It need not be ready yet. */
-export function startServingProcess({ files, settings = {}, name = 'model' }: ServingSetup): ServingProcess {
+export function startServingProcess({ files, settings = {}, name = 'model', models }: ServingSetup): ServingProcess {
   const folder = mkdtempSync(join(tmpdir(), 'modelyard-serving-'));
   const model = join(folder, 'model');
   mkdirSync(model);
@@ -50,10 +56,24 @@ export function startServingProcess({ files, settings = {}, name = 'model' }: Se
     mkdirSync(dirname(join(model, file)), { recursive: true });
     writeFileSync(join(model, file), content);
   }
+  const listFile = join(folder, 'models.json');
+  const list: ServingProcess['list'] = (listed) => {
+    const all = Object.entries(listed).map(([listedName, file]) => {
+      const uri = pathToFileURL(join(model, file)).href;
+      return { name: listedName, uri, task: settings.task ?? 'Tensor' };
+    });
+    writeFileSync(`${listFile}.new`, JSON.stringify({ models: all }));
+    renameSync(`${listFile}.new`, listFile);
+  };
+  if (models) list(models);
   const host = freshHost();
   const environment: Record<string, string> = {
-    [servingEnv.modelName]: name,
-    [servingEnv.modelUri]: `${pathToFileURL(model).href}/model.onnx`,
+    ...(models
+      ? { [servingEnv.modelsFile]: listFile }
+      : {
+          [servingEnv.modelName]: name,
+          [servingEnv.modelUri]: `${pathToFileURL(model).href}/model.onnx`,
+        }),
     [servingEnv.podIp]: host,
     [servingEnv.cacheDir]: join(folder, 'cache'),
     [servingEnv.allowFileUris]: 'true',
@@ -70,6 +90,7 @@ export function startServingProcess({ files, settings = {}, name = 'model' }: Se
   child.stdout.on('data', (chunk: Buffer) => (log += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
   const admin = `http://${host}:${ports.admin}`;
+  const reported = async (): Promise<unknown> => (await fetch(`${admin}${adminPaths.report}`)).json();
   const exited = once(child, 'exit').then(([code]) => {
     rmSync(folder, { recursive: true, force: true });
     return code as number | null;
@@ -81,7 +102,9 @@ export function startServingProcess({ files, settings = {}, name = 'model' }: Se
     grpc: `${host}:${ports.grpc}`,
     admin,
     process: child,
-    report: async () => (await (await fetch(`${admin}${adminPaths.report}`)).json()) as ServingReport,
+    report: async () => (await reported()) as ServingReport,
+    sharedReport: async () => (await reported()) as SharedServingReport,
+    list,
     log: () => log,
     ready: () =>
       until(async () => {

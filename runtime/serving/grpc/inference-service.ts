@@ -49,6 +49,7 @@ export function inferenceMethods(options: InferenceServiceOptions): GrpcMethods 
   ): GrpcMethods['unary'] =>
     jsonMethod(methodOf(inferenceService, name), (request) => answer(request as Requests[Name]));
   const find = ({ name, version }: ModelReference): ServedModel => repository.find(name, version);
+  const findAwake = ({ name, version }: ModelReference): Promise<ServedModel> => repository.findAwake(name, version);
   return {
     unary: {
       ...json('ServerLive', () => ({ live: true })),
@@ -57,8 +58,8 @@ export function inferenceMethods(options: InferenceServiceOptions): GrpcMethods 
         ready: find(request).whyNotReady() === undefined && !isDraining(),
       })),
       ...json('ServerMetadata', () => serverMetadata),
-      ...json('ModelMetadata', (request) => modelMetadata(find(request))),
-      ...json('ModelConfig', (request) => ({ config: modelConfig(find(request)) })),
+      ...json('ModelMetadata', async (request) => modelMetadata(await findAwake(request))),
+      ...json('ModelConfig', async (request) => ({ config: modelConfig(await findAwake(request)) })),
       ...json('ModelStatistics', (request) =>
         modelStatistics(request.name === '' ? repository.models : [find(request)]),
       ),
@@ -89,6 +90,7 @@ async function inferred(
   let model: ServedModel | undefined;
   try {
     model = repository.find(message.modelName, message.modelVersion);
+    await model.awake({ timeoutMs: deadline - begin, signal });
     const request = grpcRequest(message, model.requireSignature().outputs, bytes);
     const timeoutMs = Math.max(0, Math.min(request.timeoutMs ?? Infinity, deadline - now()));
     const outputs = await infer(model, request, { timeoutMs, signal });

@@ -24,13 +24,15 @@ export function addInferenceRoutes(app: FastifyInstance, options: RouteOptions):
 function addModelRoutes(app: FastifyInstance, path: string, options: RouteOptions): void {
   const { repository, isDraining } = options;
   const find = ({ params: { model, version } }: ModelRequest): ServedModel => repository.find(model, version);
-  app.get(path, (request: ModelRequest) => modelMetadata(find(request)));
+  const findAwake = ({ params: { model, version } }: ModelRequest): Promise<ServedModel> =>
+    repository.findAwake(model, version);
+  app.get(path, async (request: ModelRequest) => modelMetadata(await findAwake(request)));
   app.get(`${path}/ready`, (request: ModelRequest, reply) => {
     const model = find(request);
     const ready = model.whyNotReady() === undefined && !isDraining();
     return reply.code(ready ? 200 : 503).send({ name: model.name, ready });
   });
-  app.get(`${path}/config`, (request: ModelRequest) => modelConfig(find(request)));
+  app.get(`${path}/config`, async (request: ModelRequest) => modelConfig(await findAwake(request)));
   app.get(`${path}/stats`, (request: ModelRequest) => modelStatistics([find(request)]));
   app.post(`${path}/infer`, (request: ModelRequest, reply) =>
     answered(request, reply, request.params, options, async (model, body, waiting) => {

@@ -38,7 +38,9 @@ export async function answered<Answer>(
   let model: ServedModel | undefined;
   try {
     model = repository.find(name, version);
-    return await work(model, bodyOf(request), { timeoutMs: patienceMs(request), signal: left.signal });
+    const waiting = { timeoutMs: patienceMs(request), signal: left.signal };
+    await model.awake(waiting);
+    return await work(model, bodyOf(request), waiting);
   } catch (error) {
     code = error instanceof RequestError ? error.code : 'Bug';
     throw error;
