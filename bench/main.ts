@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddings } from './embeddings.ts';
 import { explain } from './explain.ts';
+import { models } from './models.ts';
 import { operator } from './operator.ts';
 import { serving } from './serving.ts';
 import type { Range } from './statistics.ts';
@@ -33,7 +34,15 @@ interface Details {
   cpuUs: number;
 }
 
-const benches: Record<string, () => Promise<Row[]>> = { embeddings, explain, gradients, operator, serving, training };
+const benches: Record<string, () => Promise<Row[]>> = {
+  embeddings,
+  explain,
+  gradients,
+  models,
+  operator,
+  serving,
+  training,
+};
 
 const rounded = (value: number): number => Number(value.toPrecision(3));
 
