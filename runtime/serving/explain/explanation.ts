@@ -1,4 +1,3 @@
-import { explain } from '../../explain/explain.ts';
 import type { Predict } from '../../explain/model.ts';
 import type { ExplainRequest, Explanation } from '../../explain/request.ts';
 import { invalid, RequestError } from '../../errors.ts';
@@ -16,6 +15,7 @@ import {
   transposed,
   type Explainable,
 } from './explainable.ts';
+import { Explainer } from './explainer.ts';
 import type { ExplainParameters } from './parameters.ts';
 
 /** What a client asks to have explained. */
@@ -37,6 +37,9 @@ export interface ExplainWaiting {
   timeoutMs: number | undefined;
   signal: AbortSignal;
 }
+
+/** One thread for all models: explanations take turns on it. */
+const explainer = new Explainer();
 
 /** How many explanations go on, by model. */
 const running = new WeakMap<ServedModel, number>();
@@ -60,11 +63,10 @@ export async function explainModel(
     const explainable = explainableOf(model, inputs);
     const predictor = new Predictor(model, inputs[0]?.name ?? '', explainable, parameters.output);
     const request = requestOf(explainable, inputs, background, parameters);
-    const options = { signal: over };
     const explanation =
       request.kind === 'text'
-        ? await explain(request, predictor.texts, options)
-        : await explain(request, predictor.numbers, options);
+        ? await explainer.explain(request, predictor.texts, over)
+        : await explainer.explain(request, predictor.numbers, over);
     return { ...explanation, labels: predictor.labels };
   } catch (error) {
     if (signal.aborted) throw new RequestError('Cancelled', 'the client went away');
