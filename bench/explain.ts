@@ -1,14 +1,15 @@
 import { writeFileSync } from 'node:fs';
 import { limeDifference, referenceFile, shapDifference, type Reference } from '../test/unit/explain/reference-cases.ts';
+import { besideRows } from './explain/beside.ts';
 import { runPackages } from './explain/packages.ts';
 import { sampledRows } from './explain/sampled.ts';
-import { speedRows } from './explain/speed.ts';
+import { backgroundRows, network, speedRows } from './explain/speed.ts';
 import type { Row } from './main.ts';
 
 /** Rows of a neighbourhood: in what is committed for the tests, and here. */
 const [committed, live] = [60, 5_000];
 
-/** Explanations beside the Python packages shap and lime: how far apart they are, how good samples are, and how long they take. */
+/** Explanations beside the Python packages shap and lime: how far apart they are, how good samples are, how long they take, and what predictions take meanwhile. */
 export async function explain(): Promise<Row[]> {
   if (process.env.UPDATE_GOLDEN === '1') {
     const reference = await runPackages<Reference>('reference.py', [String(committed)]);
@@ -29,5 +30,10 @@ export async function explain(): Promise<Row[]> {
       ours: Math.max(coefficients, scores),
     });
   }
-  return [...rows, ...(await sampledRows()), ...(await speedRows())];
+  return [
+    ...rows,
+    ...(await sampledRows()),
+    ...(await speedRows()),
+    ...(await besideRows(network(10), 10, backgroundRows)),
+  ];
 }

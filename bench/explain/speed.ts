@@ -9,10 +9,11 @@ import type { Row } from '../main.ts';
 import { measured } from '../statistics.ts';
 import { runPackages } from './packages.ts';
 
-const [backgroundRows, runs] = [100, 20];
+export const backgroundRows = 100;
+const runs = 20;
 
 /** x FLOAT [n, features] → 64 tanh → 64 tanh → y FLOAT [n, 1]. */
-function model(features: number): Uint8Array {
+export function network(features: number): Uint8Array {
   const widths = [features, 64, 64, 1];
   const layers = widths.slice(1).map((width, layer) => ({ from: widths[layer] ?? 0, width, layer }));
   const name = (layer: number): string => (layer === 0 ? 'x' : layer === layers.length ? 'y' : `h${layer}`);
@@ -56,7 +57,7 @@ async function timed(work: () => Promise<unknown>): Promise<number[]> {
 export async function speedRows(): Promise<Row[]> {
   const rows: Row[] = [];
   for (const features of [11, 30]) {
-    const bytes = model(features);
+    const bytes = network(features);
     const predict = await openModel(bytes, features);
     const request: TabularRequest = {
       kind: 'tabular',
