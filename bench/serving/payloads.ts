@@ -19,16 +19,18 @@ const numbers = (count: number): Float32Array => Float32Array.from({ length: cou
 
 const mean = (data: Float32Array): number => data.reduce((sum, element) => sum + element, 0) / data.length;
 
-/** FLOAT [n, width] times a square matrix, `layers` times; the matrix makes each element the mean of its row. */
+/** FLOAT [n, width] times a square matrix of its own, `layers` times; each makes every element the mean of its row. */
 function chain(name: string, width: number, layers: number): Payload {
   const label = (index: number): string => (index === 0 ? 'x' : index === layers ? 'y' : `h${index}`);
   const model = onnxModel({
     nodes: Array.from({ length: layers }, (_, index) => ({
       op: 'MatMul',
-      inputs: [label(index), 'w'],
+      inputs: [label(index), `w${index}`],
       outputs: [label(index + 1)],
     })),
-    initializers: [initializer.float('w', new Array<number>(width * width).fill(1 / width), [width, width])],
+    initializers: Array.from({ length: layers }, (_, index) =>
+      initializer.float(`w${index}`, new Array<number>(width * width).fill(1 / width), [width, width]),
+    ),
     inputs: [value('x', ['n', width])],
     outputs: [value('y', ['n', width])],
   });
@@ -52,6 +54,6 @@ export const payloads = {
   tiny: chain('a tiny model', 4, 1),
   /** 602,112 bytes, as an image for a classifier. */
   image: image('600 KB of image', 224),
-  /** 4 KB and some milliseconds. Each layer reads all weights, for one row or many: a model that batches. */
-  slow: chain('a model of milliseconds', 1_024, 80),
+  /** 16 KB and some milliseconds. Its weights are larger than a cache, and are read once for one row or many: a model that batches. */
+  slow: chain('a model of milliseconds', 4_096, 2),
 };
