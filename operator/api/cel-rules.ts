@@ -1,12 +1,13 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { childPath, type FieldFault, isObject } from './fields.ts';
-import { Quantity } from './quantity.ts';
+import { isQuantity, Quantity } from './quantity.ts';
 import type { Schema, ValidationRule } from './schema.ts';
 
 /** Of what Kubernetes adds to CEL, what the rules of the CRDs use. */
 const environment = new Environment({ unlistedVariablesAreDyn: true, enableOptionalTypes: true })
   .registerType('Quantity', Quantity)
   .registerFunction('quantity(string): Quantity', (text: string) => new Quantity(text))
+  .registerFunction('isQuantity(string): bool', isQuantity)
   .registerFunction('Quantity.compareTo(Quantity): int', (one: Quantity, other: Quantity) => one.compareTo(other));
 
 type Program = (context: { self: unknown; oldSelf?: unknown }) => unknown;

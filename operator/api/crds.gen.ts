@@ -22,7 +22,7 @@ export const crds: readonly Crd[] = [
      "schema": {
       "openAPIV3Schema": {
        "type": "object",
-       "description": "A model, served over REST and gRPC.",
+       "description": "A model, or several that share a pod's memory, served over REST and gRPC.",
        "required": [
         "spec"
        ],
@@ -49,10 +49,26 @@ export const crds: readonly Crd[] = [
         "spec": {
          "type": "object",
          "description": "What to serve and how.",
-         "required": [
-          "model"
-         ],
          "x-kubernetes-validations": [
+          {
+           "rule": "has(self.model) != has(self.models)",
+           "message": "set exactly one of spec.model and spec.models"
+          },
+          {
+           "rule": "!has(self.storage) || has(self.models)",
+           "message": "spec.storage is for spec.models; say how to reach a single model in spec.model.storage",
+           "fieldPath": ".storage"
+          },
+          {
+           "rule": "!has(self.serving) || !has(self.serving.memoryBudget) || has(self.models)",
+           "message": "spec.serving.memoryBudget is for spec.models; bound a single model by spec.resources.limits.memory",
+           "fieldPath": ".serving.memoryBudget"
+          },
+          {
+           "rule": "!has(self.serving) || !has(self.serving.memoryBudget) || !has(self.resources) || !has(self.resources.limits) || !('memory' in self.resources.limits) || !isQuantity(string(self.serving.memoryBudget)) || !isQuantity(string(self.resources.limits['memory'])) || quantity(string(self.serving.memoryBudget)).compareTo(quantity(string(self.resources.limits['memory']))) < 0",
+           "message": "spec.serving.memoryBudget must be below spec.resources.limits.memory, because what answers requests needs memory beside the models; lower it, or raise the limit",
+           "fieldPath": ".serving.memoryBudget"
+          },
           {
            "rule": "!has(self.accelerator) || !has(self.resources) || !has(self.resources.limits) || !(self.accelerator.resource in self.resources.limits)",
            "message": "set the accelerator in spec.accelerator or in spec.resources.limits, not in both",
@@ -207,10 +223,152 @@ export const crds: readonly Crd[] = [
             }
            }
           },
+          "models": {
+           "type": "array",
+           "description": "Several models instead of one. Each is loaded when it is first asked for; where memory is short, those that nobody asked for longest give way. A change of this list restarts no pod, unless it names another claim.",
+           "minItems": 1,
+           "maxItems": 200,
+           "x-kubernetes-list-type": "map",
+           "x-kubernetes-list-map-keys": [
+            "name"
+           ],
+           "items": {
+            "type": "object",
+            "description": "One of the models.",
+            "required": [
+             "name",
+             "uri"
+            ],
+            "properties": {
+             "name": {
+              "type": "string",
+              "description": "Its name in URLs, such as english in /v2/models/english/infer.",
+              "minLength": 1,
+              "maxLength": 63,
+              "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+              "x-kubernetes-validations": [
+               {
+                "rule": "self != 'stats'",
+                "message": "is taken, because /v2/models/stats holds the statistics of all models; choose another name"
+               }
+              ]
+             },
+             "uri": {
+              "type": "string",
+              "description": "Where the model lies: s3://BUCKET/KEY, gs://BUCKET/PATH, oci://REGISTRY/REPOSITORY:TAG, hf://ORG/NAME/PATH@REVISION, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.",
+              "minLength": 1,
+              "maxLength": 512,
+              "x-kubernetes-validations": [
+               {
+                "rule": "self.matches('^(s3|http|https|pvc|file|gs|hf|oci)://[^\\\\s]+$')",
+                "message": "must be a URI with one of the schemes s3, http, https, pvc, file, gs, hf, oci, such as s3://models/digits/v3/"
+               },
+               {
+                "rule": "!self.matches('^[a-z0-9]+://[^/]*@')",
+                "message": "must not carry credentials; name a Secret in spec.storage.credentialsSecretRef"
+               },
+               {
+                "rule": "!self.startsWith('pvc://') || self.matches('^pvc://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(/.*)?$')",
+                "message": "must name a PersistentVolumeClaim and a path in it, such as pvc://models/digits/model.onnx"
+               },
+               {
+                "rule": "!self.matches('^(pvc|file)://.*/\\\\.\\\\.(/|$)')",
+                "message": "must not hold a '..' segment"
+               },
+               {
+                "rule": "!self.startsWith('oci://') || self.matches('^oci://[^/@]+/[a-z0-9][-._/a-z0-9]*(:[a-zA-Z0-9_][-.a-zA-Z0-9_]{0,127})?(@sha256:[0-9a-f]{64})?$')",
+                "message": "must name a registry, a repository in lower case, and a tag or a digest in it, such as oci://registry.example.com/models/digits:v3"
+               },
+               {
+                "rule": "!self.startsWith('gs://') || self.matches('^gs://[a-z0-9][-._a-z0-9]*(/.*)?$')",
+                "message": "must name a bucket and a path in it, such as gs://models/digits/v3/"
+               },
+               {
+                "rule": "!self.startsWith('hf://') || self.matches('^hf://(datasets/)?[-._A-Za-z0-9]+/[-._A-Za-z0-9]+(/[^@]*)?(@[^@]+)?$')",
+                "message": "must name an organisation and a repository of its, and may name a path in it and last a revision, such as hf://acme/minilm/onnx/model.onnx@main"
+               },
+               {
+                "rule": "!self.matches('%([^0-9a-fA-F]|[0-9a-fA-F][^0-9a-fA-F]|.?$)')",
+                "message": "must follow each percent sign with two hexadecimal digits; write %25 for the sign itself"
+               }
+              ]
+             },
+             "digest": {
+              "type": "string",
+              "description": "The only content to accept, sha256:HEX. Absent, the first content that is loaded is pinned.",
+              "pattern": "^sha256:[0-9a-f]{64}$",
+              "maxLength": 71
+             },
+             "task": {
+              "type": "string",
+              "description": "What the model does. Tensor serves any ONNX model as raw tensors.",
+              "default": "Tensor",
+              "enum": [
+               "Tensor",
+               "Tabular",
+               "TextClassification",
+               "TokenClassification",
+               "FeatureExtraction",
+               "TextGeneration",
+               "ImageClassification",
+               "SpeechRecognition"
+              ]
+             }
+            }
+           }
+          },
+          "storage": {
+           "type": "object",
+           "description": "How to reach the storage of all of spec.models.",
+           "properties": {
+            "credentialsSecretRef": {
+             "type": "object",
+             "description": "A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.",
+             "required": [
+              "name"
+             ],
+             "properties": {
+              "name": {
+               "type": "string",
+               "minLength": 1,
+               "maxLength": 253,
+               "description": "The Secret's name."
+              }
+             }
+            },
+            "endpoint": {
+             "type": "string",
+             "description": "The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.",
+             "maxLength": 1024,
+             "pattern": "^https?://[^\\s/@]+/?$"
+            },
+            "region": {
+             "type": "string",
+             "description": "The S3 region.",
+             "maxLength": 64,
+             "pattern": "^[a-z0-9-]+$"
+            },
+            "caConfigMapRef": {
+             "type": "object",
+             "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.",
+             "required": [
+              "name"
+             ],
+             "properties": {
+              "name": {
+               "type": "string",
+               "minLength": 1,
+               "maxLength": 253,
+               "description": "The ConfigMap's name."
+              }
+             }
+            }
+           }
+          },
           "replicas": {
            "type": "integer",
            "format": "int32",
-           "description": "How many pods serve the model.",
+           "description": "How many pods serve the model, or each of the models.",
            "default": 1,
            "minimum": 0,
            "maximum": 1000
@@ -326,7 +484,29 @@ export const crds: readonly Crd[] = [
            "type": "object",
            "description": "How requests are answered.",
            "default": {},
+           "x-kubernetes-validations": [
+            {
+             "rule": "!has(self.memoryBudget) || !isQuantity(string(self.memoryBudget)) || quantity(string(self.memoryBudget)).compareTo(quantity('256Mi')) >= 0",
+             "message": "spec.serving.memoryBudget must be at least 256Mi, so that a model fits; raise it",
+             "fieldPath": ".memoryBudget"
+            }
+           ],
            "properties": {
+            "memoryBudget": {
+             "anyOf": [
+              {
+               "type": "integer"
+              },
+              {
+               "type": "string"
+              }
+             ],
+             "x-kubernetes-int-or-string": true,
+             "description": "What the processes of spec.models may hold together, as measured while they run; beyond it those that nobody asked for longest give way. Absent, four fifths of what the memory limit leaves, or without a limit half of the machine's memory.",
+             "pattern": "^(0|[1-9][0-9]*)(\\.[0-9]+)?([KMGTPE]i|[mkMGTPE])?$",
+             "maxLength": 24,
+             "minimum": 0
+            },
             "batching": {
              "type": "object",
              "description": "Requests that wait together run together, where the model's first dimension is dynamic.",
@@ -1575,6 +1755,11 @@ export const crds: readonly Crd[] = [
            "maxLength": 1024,
            "description": "Where the model answers inside the cluster."
           },
+          "modelSummary": {
+           "type": "string",
+           "maxLength": 1024,
+           "description": "What is served, for tables: the URI of a model, or how many models there are and how many of them have faults."
+          },
           "model": {
            "type": "object",
            "description": "The model as resolved and pinned.",
@@ -1653,6 +1838,49 @@ export const crds: readonly Crd[] = [
                 }
                }
               }
+             }
+            }
+           }
+          },
+          "models": {
+           "type": "array",
+           "description": "Several models as resolved and pinned. Which of them are in memory varies by pod and moment; see the repository index.",
+           "maxItems": 200,
+           "x-kubernetes-list-type": "map",
+           "x-kubernetes-list-map-keys": [
+            "name"
+           ],
+           "items": {
+            "type": "object",
+            "required": [
+             "name",
+             "uri"
+            ],
+            "properties": {
+             "name": {
+              "type": "string",
+              "maxLength": 63,
+              "description": "Its name in URLs."
+             },
+             "uri": {
+              "type": "string",
+              "maxLength": 512,
+              "description": "Where it is loaded from."
+             },
+             "digest": {
+              "type": "string",
+              "maxLength": 71,
+              "description": "Its content, sha256:HEX, once a pod has read it."
+             },
+             "reason": {
+              "type": "string",
+              "maxLength": 64,
+              "description": "Of a fault that a pod has with it, as in a condition."
+             },
+             "message": {
+              "type": "string",
+              "maxLength": 2048,
+              "description": "What happened and what to do about it."
              }
             }
            }

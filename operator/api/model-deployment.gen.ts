@@ -8,7 +8,7 @@ export interface ModelDeploymentSpec {
   /**
    * Which model, where it lies and what it does.
    */
-  model: {
+  model?: {
     /**
      * Where the model lies: s3://BUCKET/KEY, gs://BUCKET/PATH, oci://REGISTRY/REPOSITORY:TAG, hf://ORG/NAME/PATH@REVISION, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.
      */
@@ -75,7 +75,69 @@ export interface ModelDeploymentSpec {
       | 'SpeechRecognition';
   };
   /**
-   * How many pods serve the model.
+   * Several models instead of one. Each is loaded when it is first asked for; where memory is short, those that nobody asked for longest give way. A change of this list restarts no pod, unless it names another claim.
+   *
+   * Items: One of the models.
+   */
+  models?: {
+    /**
+     * Its name in URLs, such as english in /v2/models/english/infer.
+     */
+    name: string;
+    /**
+     * Where the model lies: s3://BUCKET/KEY, gs://BUCKET/PATH, oci://REGISTRY/REPOSITORY:TAG, hf://ORG/NAME/PATH@REVISION, http(s)://HOST/PATH, pvc://CLAIM/PATH, or on a laptop file:///PATH. An ONNX file, a folder that holds one, or a tar archive of such a folder; in a registry an artefact of such files, or an image with such a folder at /models.
+     */
+    uri: string;
+    /**
+     * The only content to accept, sha256:HEX. Absent, the first content that is loaded is pinned.
+     */
+    digest?: string;
+    /**
+     * What the model does. Tensor serves any ONNX model as raw tensors.
+     */
+    task:
+      | 'Tensor'
+      | 'Tabular'
+      | 'TextClassification'
+      | 'TokenClassification'
+      | 'FeatureExtraction'
+      | 'TextGeneration'
+      | 'ImageClassification'
+      | 'SpeechRecognition';
+  }[];
+  /**
+   * How to reach the storage of all of spec.models.
+   */
+  storage?: {
+    /**
+     * A Secret in the same namespace. Keys for s3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and optionally AWS_SESSION_TOKEN; for http(s): HTTP_AUTHORIZATION, the whole header value; for oci: .dockerconfigjson, as image pull secrets have it; for hf: HF_TOKEN; for gs: gcloud-application-credentials.json, a service account's key.
+     */
+    credentialsSecretRef?: {
+      /**
+       * The Secret's name.
+       */
+      name: string;
+    };
+    /**
+     * The server to ask, where it is not the one that the URI implies: of s3 other than AWS, such as http://minio.storage.svc:9000; for oci a registry that speaks plain HTTP; a mirror of hf; an emulator of gs.
+     */
+    endpoint?: string;
+    /**
+     * The S3 region.
+     */
+    region?: string;
+    /**
+     * A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones.
+     */
+    caConfigMapRef?: {
+      /**
+       * The ConfigMap's name.
+       */
+      name: string;
+    };
+  };
+  /**
+   * How many pods serve the model, or each of the models.
    */
   replicas: number;
   /**
@@ -122,6 +184,10 @@ export interface ModelDeploymentSpec {
    * How requests are answered.
    */
   serving: {
+    /**
+     * What the processes of spec.models may hold together, as measured while they run; beyond it those that nobody asked for longest give way. Absent, four fifths of what the memory limit leaves, or without a limit half of the machine's memory.
+     */
+    memoryBudget?: number | string;
     /**
      * Requests that wait together run together, where the model's first dimension is dynamic.
      */
@@ -473,6 +539,10 @@ export interface ModelDeploymentStatus {
    */
   url?: string;
   /**
+   * What is served, for tables: the URI of a model, or how many models there are and how many of them have faults.
+   */
+  modelSummary?: string;
+  /**
    * The model as resolved and pinned.
    */
   model?: {
@@ -513,6 +583,31 @@ export interface ModelDeploymentStatus {
       shape: number[];
     }[];
   };
+  /**
+   * Several models as resolved and pinned. Which of them are in memory varies by pod and moment; see the repository index.
+   */
+  models?: {
+    /**
+     * Its name in URLs.
+     */
+    name: string;
+    /**
+     * Where it is loaded from.
+     */
+    uri: string;
+    /**
+     * Its content, sha256:HEX, once a pod has read it.
+     */
+    digest?: string;
+    /**
+     * Of a fault that a pod has with it, as in a condition.
+     */
+    reason?: string;
+    /**
+     * What happened and what to do about it.
+     */
+    message?: string;
+  }[];
   /**
    * The version that spec.model.trained stands for. It is kept here, so that nothing changes when its TrainingJob goes.
    */

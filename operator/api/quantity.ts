@@ -45,6 +45,16 @@ export function canonicalQuantity(quantity: string | number): string {
   return shortest(thousandths, 1000n, decimalSuffixes);
 }
 
+/** A quantity as a whole number, rounded up: of memory, its bytes. @throws RangeError where it is none */
+export function wholeQuantity(quantity: string | number): bigint {
+  const known = parsed(String(quantity));
+  if (known === undefined) throw new RangeError(`${quantity} is not a quantity`);
+  return ceilDivide(known.billionths, 1_000_000_000n);
+}
+
+/** Whether the CRD admits the text as a quantity. */
+export const isQuantity = (text: string): boolean => parsed(text) !== undefined;
+
 /** A quantity in CEL. */
 export class Quantity {
   readonly #billionths: bigint;

@@ -1,8 +1,7 @@
-import type { ServingReport } from '../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentStatus } from '../api/model-deployment.gen.ts';
 import type { TrainingJob } from '../api/training-job.gen.ts';
 import { labels, managedBy } from '../core/metadata.ts';
-import type { ServingInputs, ServingObserved } from '../core/serving/observed.ts';
+import type { PodReport, ServingInputs, ServingObserved } from '../core/serving/observed.ts';
 import { render } from '../core/serving/render.ts';
 import type { Definition, ReadStores, Source } from '../kube/definition.ts';
 import { keyOf, type Key, type KubeObject } from '../kube/object.ts';
@@ -13,7 +12,7 @@ export type ServingConfig = Omit<ServingInputs, 'now'>;
 
 /** What pods said last, and the source that asks them. */
 export interface ReportSource extends Source {
-  get(pod: KubeObject): ServingReport | undefined;
+  get(pod: KubeObject): PodReport | undefined;
 }
 
 const ours = `${labels.managedBy}=${managedBy}`;
@@ -23,7 +22,7 @@ function deploymentKey({ metadata: { namespace, labels: own } }: KubeObject): Ke
   return name === undefined ? [] : [keyOf({ metadata: { name, ...(namespace === undefined ? {} : { namespace }) } })];
 }
 
-const lineageOf = ({ spec }: ModelDeployment): string | undefined => spec.model.trained?.name;
+const lineageOf = ({ spec }: ModelDeployment): string | undefined => spec.model?.trained?.name;
 
 /** The deployments that a job which is over may be of interest to. */
 function followers(object: KubeObject, stores: ReadStores): Key[] {

@@ -1,5 +1,10 @@
 import { Ajv } from 'ajv';
-import { tensorListLimits, type ServingReport, type TensorSignature } from '../../runtime/contract.ts';
+import {
+  tensorListLimits,
+  type ServingReport,
+  type SharedServingReport,
+  type TensorSignature,
+} from '../../runtime/contract.ts';
 import type { TrainingFarewell, TrainingOutcome, TrainingReport } from '../../runtime/training-contract.ts';
 
 const text = (maxLength: number): object => ({ type: 'string', maxLength });
@@ -33,6 +38,10 @@ const tensors = {
   },
 };
 
+const phase = {
+  enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining', 'Unloaded', 'Standby'],
+};
+
 /** `ServingReport` of runtime/contract.ts, with the bounds of the ModelDeployment's status. */
 const serving = {
   type: 'object',
@@ -48,19 +57,7 @@ const serving = {
       additionalProperties: false,
       properties: {
         uri: text(1_024),
-        phase: {
-          enum: [
-            'Resolving',
-            'Downloading',
-            'Loading',
-            'WarmingUp',
-            'Ready',
-            'Failed',
-            'Draining',
-            'Unloaded',
-            'Standby',
-          ],
-        },
+        phase,
         digest,
         bytesDone: whole,
         bytesTotal: whole,
@@ -68,6 +65,28 @@ const serving = {
         inputs: {},
         outputs: {},
         fault,
+      },
+    },
+  },
+};
+
+/** `SharedServingReport` of runtime/contract.ts, with the bounds of the ModelDeployment's list. */
+const sharedServing = {
+  type: 'object',
+  required: ['version', 'kind', 'podName', 'models'],
+  additionalProperties: false,
+  properties: {
+    version: { const: 1 },
+    kind: { const: 'SharedServing' },
+    podName: text(253),
+    models: {
+      type: 'array',
+      maxItems: 200,
+      items: {
+        type: 'object',
+        required: ['name', 'uri', 'phase'],
+        additionalProperties: false,
+        properties: { name: text(63), uri: text(512), phase, digest, fault },
       },
     },
   },
@@ -176,6 +195,7 @@ const training = {
 
 const ajv = new Ajv({ removeAdditional: true, strict: false });
 const validateServing = ajv.compile<ServingReport>(serving);
+const validateSharedServing = ajv.compile<SharedServingReport>(sharedServing);
 const validateTensors = ajv.compile<TensorSignature[]>(tensors);
 const validateTraining = ajv.compile<TrainingReport>(training);
 const validateOutcome = ajv.compile<TrainingOutcome>(outcome);
@@ -193,8 +213,12 @@ function parsed(body: string): unknown {
  * What a pod said, without anything the schema does not know; undefined where it is no report. A list of tensors that
  * the status cannot hold is dropped alone: all else of the model is true without it.
  */
-export function parseServingReport(body: string): ServingReport | undefined {
+export function parseServingReport(body: string): ServingReport | SharedServingReport | undefined {
   const value = parsed(body);
+  // Each schema drops what it does not know, so only the right one may look.
+  if ((value as { kind?: unknown } | null | undefined)?.kind === 'SharedServing') {
+    return validateSharedServing(value) ? value : undefined;
+  }
   if (!validateServing(value)) return undefined;
   if (!validateTensors(value.model.inputs)) delete value.model.inputs;
   if (!validateTensors(value.model.outputs)) delete value.model.outputs;

@@ -29,6 +29,7 @@ export const servingNames = (name: string) =>
   ({
     workload: `${name}-serving`,
     pin: `${name}-serving-pin`,
+    models: `${name}-serving-models`,
     service: name,
   }) as const;
 

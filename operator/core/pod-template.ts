@@ -21,7 +21,7 @@ export type PodSettings = NonNullable<ModelDeploymentSpec['podTemplate']>;
 /** A URI and how to reach it, as specs have it. */
 export interface StoragePlace {
   uri?: string;
-  storage?: NonNullable<ModelDeploymentSpec['model']['storage']>;
+  storage?: NonNullable<ModelDeploymentSpec['storage']>;
 }
 
 /** Variables with a value, in the given order; those without are left out. */
@@ -40,13 +40,14 @@ const credentialSchemes: Readonly<Record<string, (typeof credentialKeys)[keyof t
 };
 
 /**
- * Credentials and trust for a place, as references, so that the kubelet reads what the operator never sees, and a missing one shows
- * in the pod's status.
+ * Credentials and trust for places that are reached alike, as references, so that the kubelet reads what the operator never sees, and a
+ * missing one shows in the pod's status.
  *
- * @param prefix before the name of each variable, where a pod knows several places
+ * @param prefix before the name of each variable, where a pod knows several storages
  */
-export function storageEnv({ uri = '', storage }: StoragePlace, prefix = ''): Env[] {
-  const keys = credentialSchemes[modelUri(uri).scheme];
+export function storageEnv(uris: readonly string[], storage: StoragePlace['storage'], prefix = ''): Env[] {
+  const wanted = new Set(uris.map((uri) => credentialSchemes[modelUri(uri).scheme]));
+  const keys = Object.values(credentialKeys).filter((each) => wanted.has(each));
   const secret = storage?.credentialsSecretRef?.name;
   const ca = storage?.caConfigMapRef?.name;
   const fromSecret = (key: string, optional: boolean): Env => ({
@@ -54,9 +55,12 @@ export function storageEnv({ uri = '', storage }: StoragePlace, prefix = ''): En
     valueFrom: { secretKeyRef: { name: secret, key, ...(optional ? { optional } : {}) } },
   });
   const credentials =
-    secret === undefined || keys === undefined
+    secret === undefined
       ? []
-      : [...keys.required.map((key) => fromSecret(key, false)), ...keys.optional.map((key) => fromSecret(key, true))];
+      : keys.flatMap(({ required, optional }) => [
+          ...required.map((key) => fromSecret(key, false)),
+          ...optional.map((key) => fromSecret(key, true)),
+        ]);
   const trust: Env[] =
     ca === undefined
       ? []

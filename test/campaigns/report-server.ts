@@ -20,7 +20,7 @@ function servingReport(pod: KubeObject, trace: ClusterTrace): ServingReport | un
     .find(({ kind, metadata }) => kind === modelDeploymentKind.kind && metadata.name === name) as
     ModelDeployment | undefined;
   const trained = owner?.status?.trained;
-  const uri = owner?.spec.model.uri ?? trained?.uri;
+  const uri = owner?.spec.model?.uri ?? trained?.uri;
   if (uri === undefined) return undefined;
   const digest = trained?.digest ?? digestOf(uri);
   const model: ServingReport['model'] = { uri, phase: 'Ready', digest, inputs: [], outputs: [] };

@@ -1,4 +1,5 @@
 import { parse } from 'yaml';
+import { modelRuleCases, modelSchemaCases } from './admission-models.ts';
 import { uriCases } from './admission-uris.ts';
 
 export const apiVersion = 'modelyard.dev/v1alpha1';
@@ -41,6 +42,11 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment(`{ ${uri}, accelerator: { resource: nvidia.com/gpu }, resources: { limits: { nvidia.com/gpu: 1 } } }`),
     deployment(`{ ${uri}, accelerator: { resource: nvidia.com/gpu }, resources: { limits: { cpu: 1 } } }`),
   ],
+  ...modelRuleCases.map(([says, faulty, right]): [string, object, object] => [
+    says,
+    deployment(`{ ${faulty} }`),
+    deployment(`{ ${right} }`),
+  ]),
   [
     'spec.model: Invalid value: set exactly one of spec.model.uri and spec.model.trained',
     deployment('{ model: {} }'),
@@ -372,8 +378,7 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
 
 /** A spec that its schema refuses, and what is said of which field. */
 export const schemaCases: [spec: string, says: string][] = [
-  ['{ }', 'spec.model: Required value'],
-  ['{ model: null }', 'spec.model: Required value'],
+  ...modelSchemaCases,
   [`{ ${uri}, replicas: -1 }`, 'spec.replicas: Invalid value: -1: should be greater than or equal to 0'],
   [`{ ${uri}, replicas: 1.5 }`, 'spec.replicas: Invalid value: 1.5: must be of type integer'],
   [`{ ${uri}, serving: { timeout: 1 } }`, 'spec.serving.timeout: Invalid value: 1: must be of type string'],

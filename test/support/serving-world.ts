@@ -1,9 +1,9 @@
 /** A ModelDeployment with what a cluster would have made of it, described in a few words for tests of pure code. */
-import type { ServingReport } from '../../runtime/contract.ts';
+import type { ServingReport, SharedModelReport } from '../../runtime/contract.ts';
 import { admit, faultsText } from '../../operator/api/admit.ts';
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
 import type { Deployment, Pod } from '../../operator/core/objects.ts';
-import type { ServingInputs, ServingObserved } from '../../operator/core/serving/observed.ts';
+import type { PodReport, ServingInputs, ServingObserved } from '../../operator/core/serving/observed.ts';
 import { render } from '../../operator/core/serving/render.ts';
 import type { Refusal } from '../../operator/kube/definition.ts';
 import type { KubeObject, ObjectMeta } from '../../operator/kube/object.ts';
@@ -16,6 +16,8 @@ interface WorldPod {
   old?: boolean;
   status?: NonNullable<Pod['status']>;
   report?: ServingReport['model'];
+  /** Instead: what it says of several models. */
+  models?: SharedModelReport[];
 }
 
 export interface World {
@@ -75,9 +77,10 @@ export function observe(world: World): { observed: ServingObserved; inputs: Serv
     status: podStatus ?? ready,
   }));
   const reports = new Map(
-    (world.pods ?? []).flatMap(({ name, report }): [string, ServingReport][] =>
-      report === undefined ? [] : [[name, { version: 1, kind: 'Serving', podName: name, model: report }]],
-    ),
+    (world.pods ?? []).flatMap(({ name, report, models }): [string, PodReport][] => {
+      if (models !== undefined) return [[name, { version: 1, kind: 'SharedServing', podName: name, models }]];
+      return report === undefined ? [] : [[name, { version: 1, kind: 'Serving', podName: name, model: report }]];
+    }),
   );
   const observed = {
     owner,

@@ -1,6 +1,6 @@
 import type { ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
-import { modelUri } from '../model-uri.ts';
 import type { Mount } from '../pod-setup.ts';
+import { claimsOf } from './models.ts';
 
 type Volume = NonNullable<NonNullable<ModelDeploymentSpec['podTemplate']>['volumes']>[number];
 
@@ -18,9 +18,7 @@ function volumeMount({ configMap, secret, persistentVolumeClaim }: Volume, index
 }
 
 /** What a node mounts for a pod that serves, and has to be there. */
-export function mountsOf({ model, podTemplate }: ModelDeploymentSpec): Mount[] {
-  const { claim } = modelUri(model.uri ?? '');
-  const volumes = podTemplate?.volumes?.flatMap(volumeMount) ?? [];
-  const field = model.trained === undefined ? 'spec.model.uri' : 'spec.model.trained';
-  return claim === undefined ? volumes : [{ kind: 'PersistentVolumeClaim', name: claim, field }, ...volumes];
+export function mountsOf(spec: ModelDeploymentSpec): Mount[] {
+  const claims = claimsOf(spec).map(({ name, field }): Mount => ({ kind: 'PersistentVolumeClaim', name, field }));
+  return [...claims, ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? [])];
 }

@@ -1,10 +1,14 @@
-import type { ServingReport } from '../../../runtime/contract.ts';
+import type { ServingReport, SharedServingReport } from '../../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
 import type { TrainingJob } from '../../api/training-job.gen.ts';
 import type { Refusal } from '../../kube/definition.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import type { RuntimeInputs } from '../inputs.ts';
+import { labels } from '../metadata.ts';
 import type { Pod } from '../objects.ts';
+
+/** What a pod says: of its model, or of the several that share it. */
+export type PodReport = ServingReport | SharedServingReport;
 
 /** Everything a decision about one ModelDeployment is taken on. */
 export interface ServingObserved {
@@ -14,7 +18,7 @@ export interface ServingObserved {
   /** By name. */
   pods: readonly Pod[];
   /** Of those pods, by pod name. Not trusted beyond its schema. */
-  reports: ReadonlyMap<string, ServingReport>;
+  reports: ReadonlyMap<string, PodReport>;
   /** The TrainingJobs of the lineage that the spec names, in the same namespace. */
   jobs: readonly TrainingJob[];
   /** The version of it that is served, once that is decided. */
@@ -27,4 +31,13 @@ export interface ServingObserved {
 export interface ServingInputs extends RuntimeInputs {
   /** Where a deployment answers. */
   url(namespace: string, name: string): string;
+}
+
+/** The pods of one revision that are not on their way out, by name. */
+export function podsOf({ pods }: ServingObserved, revision: string): Pod[] {
+  return pods
+    .filter(
+      ({ metadata }) => metadata.labels?.[labels.revision] === revision && metadata.deletionTimestamp === undefined,
+    )
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }

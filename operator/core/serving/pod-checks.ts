@@ -1,10 +1,11 @@
-import type { ServingReport } from '../../../runtime/contract.ts';
+import type { ModelReport } from '../../../runtime/contract.ts';
 import type { Check } from '../checks.ts';
 import { clip, crashCheck, normal, type PodWords, startChecks, type UnreadyPod, warning } from '../pod-checks.ts';
+import type { PodReport } from './observed.ts';
 
 /** One pod that should be ready and is not, with what it says of itself. */
 export interface PodSubject extends UnreadyPod {
-  report: ServingReport | undefined;
+  report: PodReport | undefined;
 }
 
 const words: PodWords = {
@@ -14,24 +15,29 @@ const words: PodWords = {
   storage: 'spec.model.storage',
   runtime: () => 'the runtime',
 };
+const sharedWords: PodWords = { ...words, storage: 'spec.storage' };
 
 const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(bytes < 10_485_760 ? 1 : 0)} MiB`;
 
 /** A tenth at a time, so that progress is seen without a status write for every report. */
-function progress({ bytesDone, bytesTotal }: ServingReport['model']): string {
+function progress({ bytesDone, bytesTotal }: ModelReport): string {
   if (bytesDone === undefined) return '';
   if (bytesTotal === undefined || bytesTotal <= 0) return '';
   const percent = Math.min(100, Math.floor((bytesDone / bytesTotal) * 10) * 10);
   return `: ${percent}% of ${mib(bytesTotal)}`;
 }
 
-/** Why a pod is not ready, most telling cause first. */
+/** What a pod says of its only model. */
+const modelOf = ({ report }: PodSubject): ModelReport | undefined =>
+  report?.kind === 'Serving' ? report.model : undefined;
+
+/** Why a pod of one model is not ready, most telling cause first. */
 export const podChecks: readonly Check<PodSubject>[] = [
   ...startChecks(words),
   {
     name: 'the model loads',
-    find: ({ report }) => {
-      const fault = report?.model.fault;
+    find: (subject) => {
+      const fault = modelOf(subject)?.fault;
       if (fault === undefined) return undefined;
       const found = warning(fault.reason, clip(fault.message));
       return fault.retrying ? found : { ...found, terminal: true };
@@ -40,12 +46,13 @@ export const podChecks: readonly Check<PodSubject>[] = [
   crashCheck(words),
   {
     name: 'the model is on its way',
-    find: ({ report }) => {
-      switch (report?.model.phase) {
+    find: (subject) => {
+      const model = modelOf(subject);
+      switch (model?.phase) {
         case 'Resolving':
-          return normal('Resolving', `looking for ${report.model.uri}`);
+          return normal('Resolving', `looking for ${model.uri}`);
         case 'Downloading':
-          return normal('Downloading', `downloading ${report.model.uri}${progress(report.model)}`);
+          return normal('Downloading', `downloading ${model.uri}${progress(model)}`);
         case 'Loading':
           return normal('Loading', 'the model is being loaded into memory');
         case 'WarmingUp':
@@ -56,3 +63,6 @@ export const podChecks: readonly Check<PodSubject>[] = [
     },
   },
 ];
+
+/** The same of several models: such a pod is ready once it answers, whatever becomes of each. */
+export const sharedPodChecks: readonly Check<PodSubject>[] = [...startChecks(sharedWords), crashCheck(sharedWords)];

@@ -1,23 +1,41 @@
-import { drainDelayMs, paths, ports, servingEnv } from '../../../runtime/contract.ts';
+import { drainDelayMs, modelsFile, paths, ports, servingEnv } from '../../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
+import { wholeQuantity } from '../../api/quantity.ts';
 import { asStored } from '../as-stored.ts';
 import { durationMs } from '../duration.ts';
 import { labels, revisionOf, servingLabels, servingNames, servingSelector } from '../metadata.ts';
-import { modelUri } from '../model-uri.ts';
 import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv } from '../pod-template.ts';
+import { claimsOf, modelsOf, modelStorage } from './models.ts';
 import type { ServingInputs } from './observed.ts';
 
 /** The part of a pod's life after its requests are done: closing, flushing, exiting. */
 const exitSeconds = 5;
 
-/** Where each variable's value comes from, in the order of the contract. */
-function env({ metadata, spec }: ModelDeployment, inputs: ServingInputs): Env[] {
-  const { model, serving } = spec;
-  const plain = plainEnv({
+/** What is served. Several models are read from a file, so that another list is no other pod. */
+function modelEnv({ metadata, spec }: ModelDeployment): Record<string, string | undefined> {
+  const { model, models, serving } = spec;
+  if (models !== undefined) {
+    const { memoryBudget } = serving;
+    return {
+      [servingEnv.modelsFile]: `${paths.models}/${modelsFile}`,
+      [servingEnv.memoryBudget]: memoryBudget === undefined ? undefined : String(wholeQuantity(memoryBudget)),
+    };
+  }
+  return {
     [servingEnv.modelName]: metadata.name,
-    [servingEnv.modelUri]: model.uri,
-    [servingEnv.modelDigest]: model.digest,
-    [servingEnv.task]: model.task,
+    [servingEnv.modelUri]: model?.uri,
+    [servingEnv.modelDigest]: model?.digest,
+    [servingEnv.task]: model?.task,
+  };
+}
+
+/** Where each variable's value comes from, in the order of the contract. */
+function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
+  const { spec } = owner;
+  const { serving } = spec;
+  const storage = modelStorage(spec);
+  const plain = plainEnv({
+    ...modelEnv(owner),
     [servingEnv.batchMaxSize]: String(serving.batching.maxSize),
     [servingEnv.batchMaxDelayMs]: String(durationMs(serving.batching.maxDelay)),
     [servingEnv.queueMaxLength]: String(serving.queue.maxLength),
@@ -25,8 +43,8 @@ function env({ metadata, spec }: ModelDeployment, inputs: ServingInputs): Env[] 
     [servingEnv.warmup]: String(serving.warmup),
     [servingEnv.modelControl]: serving.modelControl === 'None' ? undefined : serving.modelControl,
     [servingEnv.executionProvider]: spec.accelerator === undefined ? 'cpu' : 'cuda',
-    [servingEnv.endpoint]: model.storage?.endpoint,
-    [servingEnv.region]: model.storage?.region,
+    [servingEnv.endpoint]: storage?.endpoint,
+    [servingEnv.region]: storage?.region,
     [servingEnv.storageAllowedCidrs]: inputs.storageAllowedCidrs.join(',') || undefined,
     [servingEnv.cacheDir]: paths.cache,
     [servingEnv.volumesDir]: paths.volumes,
@@ -35,32 +53,43 @@ function env({ metadata, spec }: ModelDeployment, inputs: ServingInputs): Env[] 
     [servingEnv.logLevel]: inputs.logLevel,
     [servingEnv.allowFileUris]: inputs.allowFileUris ? 'true' : undefined,
   });
-  return [...plain, ...podEnv(), ...storageEnv(model)];
+  const uris = modelsOf(spec).flatMap(({ uri }) => uri ?? []);
+  return [...plain, ...podEnv(), ...storageEnv(uris, storage)];
 }
 
-function volumes({ model, podTemplate }: ModelDeploymentSpec, name: string): object[] {
-  const { claim } = modelUri(model.uri ?? '');
+/** The volume of a claim with models. The first one's name is as old as the operator: another would be a rollout. */
+const claimVolume = (index: number): string => (index === 0 ? 'modelyard-model' : `modelyard-model-${index}`);
+
+function volumes(spec: ModelDeploymentSpec, name: string): object[] {
+  const claims = claimsOf(spec).map(({ name: claimName }, index) => ({
+    name: claimVolume(index),
+    persistentVolumeClaim: { claimName, readOnly: true },
+  }));
   return [
     { name: 'modelyard-cache', emptyDir: {} },
     { name: 'modelyard-tmp', emptyDir: {} },
     { name: 'modelyard-pin', configMap: { name: servingNames(name).pin, optional: true } },
-    ...(claim === undefined
+    ...(spec.models === undefined
       ? []
-      : [{ name: 'modelyard-model', persistentVolumeClaim: { claimName: claim, readOnly: true } }]),
-    ...(podTemplate?.volumes ?? []),
+      : [{ name: 'modelyard-models', configMap: { name: servingNames(name).models } }]),
+    ...claims,
+    ...(spec.podTemplate?.volumes ?? []),
   ];
 }
 
-function volumeMounts({ model, podTemplate }: ModelDeploymentSpec): object[] {
-  const { claim } = modelUri(model.uri ?? '');
+function volumeMounts(spec: ModelDeploymentSpec): object[] {
+  const claims = claimsOf(spec).map(({ name }, index) => ({
+    name: claimVolume(index),
+    mountPath: `${paths.volumes}/${name}`,
+    readOnly: true,
+  }));
   return [
     { name: 'modelyard-cache', mountPath: paths.cache },
     { name: 'modelyard-tmp', mountPath: '/tmp' },
     { name: 'modelyard-pin', mountPath: paths.pin, readOnly: true },
-    ...(claim === undefined
-      ? []
-      : [{ name: 'modelyard-model', mountPath: `${paths.volumes}/${claim}`, readOnly: true }]),
-    ...(podTemplate?.volumeMounts ?? []),
+    ...(spec.models === undefined ? [] : [{ name: 'modelyard-models', mountPath: paths.models, readOnly: true }]),
+    ...claims,
+    ...(spec.podTemplate?.volumeMounts ?? []),
   ];
 }
 

@@ -1,11 +1,11 @@
 import type { Finding } from '../checks.ts';
 import { firstFinding } from '../checks.ts';
 import { labels, servingNames } from '../metadata.ts';
-import type { Deployment, Pod } from '../objects.ts';
+import type { Deployment } from '../objects.ts';
 import { isReady } from '../pod-checks.ts';
 import { mountsOf } from './mounts.ts';
-import type { ServingObserved } from './observed.ts';
-import { podChecks, type PodSubject } from './pod-checks.ts';
+import { podsOf, type ServingObserved } from './observed.ts';
+import { type PodSubject, podChecks, sharedPodChecks } from './pod-checks.ts';
 
 /** How far the pods are from what the spec asks for. */
 export interface Rollout {
@@ -24,14 +24,6 @@ export function deploymentOf({ owner, children }: ServingObserved): Deployment |
   const name = servingNames(owner.metadata.name).workload;
   const found = children.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
   return found;
-}
-
-function podsOf({ pods }: ServingObserved, revision: string): Pod[] {
-  return pods
-    .filter(
-      ({ metadata }) => metadata.labels?.[labels.revision] === revision && metadata.deletionTimestamp === undefined,
-    )
-    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
 }
 
 /** Whether the Deployment's status speaks of the wanted shape and size at all, and what it says. */
@@ -66,6 +58,7 @@ export function podFinding(observed: ServingObserved, revision: string, now: Dat
   const subjects = podsOf(observed, revision)
     .filter((pod) => !isReady(pod))
     .map((pod): PodSubject => ({ ...common, pod, report: observed.reports.get(pod.metadata.name) }));
-  const findings = subjects.flatMap((subject) => firstFinding(podChecks, subject) ?? []);
+  const checks = spec.models === undefined ? podChecks : sharedPodChecks;
+  const findings = subjects.flatMap((subject) => firstFinding(checks, subject) ?? []);
   return findings.find(({ type }) => type === 'Warning') ?? findings[0];
 }

@@ -3,13 +3,10 @@ import { type Condition, findCondition, setCondition } from '../../api/condition
 import { type Finding, firstFinding } from '../checks.ts';
 import { selectorText, servingSelector } from '../metadata.ts';
 import type { PlannedEvent } from '../plan.ts';
+import type { Judgement, ModelAccount } from './model-account.ts';
 import type { ServingInputs, ServingObserved } from './observed.ts';
-import { pinnedDigest, reportsOf, strayFinding } from './pin.ts';
 import { creationChecks, servingRefusalChecks } from './refusal-checks.ts';
 import { deploymentOf, podFinding, type Rollout, rolloutOf } from './rollout.ts';
-
-/** A condition before it is compared with the one that was. */
-type Judgement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
 const counts = ({ desired, updatedReady, ready }: Rollout): string =>
   `${updatedReady} of ${desired} ${desired === 1 ? 'pod' : 'pods'} ready${ready > updatedReady ? `, ${ready - updatedReady} of an earlier revision still answer` : ''}`;
@@ -53,38 +50,7 @@ function verdictOf(
   return [{ ...found, message: `${found.message}${answering}` }, rollout];
 }
 
-function modelResolved(
-  observed: ServingObserved,
-  digest: string | undefined,
-  revision: string,
-  finding: Finding | undefined,
-): Judgement {
-  const { uri } = observed.owner.spec.model;
-  const type = 'ModelResolved';
-  if (finding !== undefined) return { type, status: 'False', reason: finding.reason, message: finding.message };
-  const faulty = reportsOf(observed, revision).find(({ model }) => model.fault !== undefined);
-  const loaded = reportsOf(observed, revision).some(
-    ({ model }) => model.digest !== undefined && model.digest === digest && model.fault === undefined,
-  );
-  const wasLoaded = observed.owner.status?.model?.inputs !== undefined && observed.owner.status.revision === revision;
-  if (faulty?.model.fault !== undefined && !loaded && !wasLoaded) {
-    const { reason, message } = faulty.model.fault;
-    return { type, status: 'False', reason, message };
-  }
-  if (digest !== undefined && (loaded || wasLoaded)) {
-    return { type, status: 'True', reason: 'Pinned', message: `${uri ?? ''} is ${digest}` };
-  }
-  return { type, status: 'Unknown', reason: 'Resolving', message: `no pod has read ${uri ?? 'the model'} yet` };
-}
-
-function judgements(
-  observed: ServingObserved,
-  revision: string,
-  digest: string | undefined,
-  verdict: Finding,
-  specFinding: Finding | undefined,
-  complete: boolean,
-): Judgement[] {
+function judgements(verdict: Finding, complete: boolean, resolved: Judgement): Judgement[] {
   const { reason, message } = verdict;
   const bad = verdict.type === 'Warning';
   const done = complete && !bad;
@@ -92,23 +58,10 @@ function judgements(
   return [
     { type: 'Ready', status: done ? 'True' : 'False', reason, message },
     { type: 'Progressing', status: progressing ? 'True' : 'False', reason: done ? 'Complete' : reason, message },
-    modelResolved(observed, digest, revision, specFinding),
+    resolved,
     // Only there while it is true: tools that know kstatus read it as "failed until somebody acts".
     ...(verdict.terminal === true ? [{ type: 'Stalled', status: 'True' as const, reason, message }] : []),
   ];
-}
-
-function signatures(
-  observed: ServingObserved,
-  revision: string,
-): Pick<NonNullable<ModelDeploymentStatus['model']>, 'inputs' | 'outputs'> {
-  const known = reportsOf(observed, revision).find(
-    ({ model }) => model.inputs !== undefined && model.outputs !== undefined,
-  );
-  const before = observed.owner.status?.revision === revision ? observed.owner.status.model : undefined;
-  const inputs = known?.model.inputs ?? before?.inputs;
-  const outputs = known?.model.outputs ?? before?.outputs;
-  return { ...(inputs === undefined ? {} : { inputs }), ...(outputs === undefined ? {} : { outputs }) };
 }
 
 /** What an API server takes as an Event's note. */
@@ -138,24 +91,19 @@ export function statusOf(
   inputs: ServingInputs,
   revision: string,
   specFinding: Finding | undefined,
+  account: ModelAccount,
 ): Judged {
-  const { metadata, spec, status } = observed.owner;
-  const digest = specFinding === undefined ? pinnedDigest(observed, revision) : undefined;
-  const [verdict, rollout] = verdictOf(
-    observed,
-    revision,
-    specFinding ?? strayFinding(observed, revision, digest),
-    inputs.now,
-  );
+  const { metadata, status } = observed.owner;
+  const [verdict, rollout] = verdictOf(observed, revision, specFinding ?? account.finding, inputs.now);
   const before = status?.conditions ?? [];
-  const after = judgements(observed, revision, digest, verdict, specFinding, rollout.complete);
+  const after = judgements(verdict, rollout.complete, account.resolved);
   const observedGeneration = metadata.generation ?? 0;
   const conditions = after.flatMap((judgement) => {
     const list = setCondition(before, { ...judgement, observedGeneration }, inputs.now);
     return findCondition(list, judgement.type) ?? [];
   });
   return {
-    events: eventsOf(before, after, verdict),
+    events: [...eventsOf(before, after, verdict), ...account.events],
     status: {
       observedGeneration,
       replicas: rollout.replicas,
@@ -164,15 +112,7 @@ export function statusOf(
       revision,
       url: inputs.url(metadata.namespace ?? 'default', metadata.name),
       ...(observed.trained === undefined ? {} : { trained: observed.trained }),
-      ...(spec.model.uri === undefined
-        ? {}
-        : {
-            model: {
-              uri: spec.model.uri,
-              ...(digest === undefined ? {} : { digest }),
-              ...signatures(observed, revision),
-            },
-          }),
+      ...account.status,
       conditions,
     },
   };

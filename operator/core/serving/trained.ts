@@ -8,7 +8,7 @@ import type { ServingObserved } from './observed.ts';
 /** One version of a lineage, with all that is needed to serve it when its TrainingJob is gone. */
 export type TrainedVersion = NonNullable<ModelDeploymentStatus['trained']>;
 
-type Trained = NonNullable<ModelDeployment['spec']['model']['trained']>;
+type Trained = NonNullable<NonNullable<ModelDeployment['spec']['model']>['trained']>;
 
 /** The version that a job made; undefined unless it may be served. */
 function versionOf({ metadata, spec, status }: TrainingJob): TrainedVersion | undefined {
@@ -68,6 +68,7 @@ export function trainedVersion(
 /** The deployment as if its spec named the version itself. */
 export function withVersion(owner: ModelDeployment, { uri, digest, storage }: TrainedVersion): ModelDeployment {
   const { model } = owner.spec;
+  if (model === undefined) return owner;
   const reached = model.storage ?? storage;
   return {
     ...owner,

@@ -62,7 +62,8 @@ function env(
     [servingEnv.logLevel]: inputs.logLevel,
     [servingEnv.allowFileUris]: inputs.allowFileUris ? 'true' : undefined,
   });
-  return [...plain, ...podEnv(), ...places.flatMap(([name, place]) => storageEnv(place, locationPrefixes[name]))];
+  const reached = places.flatMap(([name, { uri, storage }]) => storageEnv([uri], storage, locationPrefixes[name]));
+  return [...plain, ...podEnv(), ...reached];
 }
 
 /** The claims of all places, each once, and whether anything is written to it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { canonicalQuantity } from '../../../operator/api/quantity.ts';
+import { canonicalQuantity, wholeQuantity } from '../../../operator/api/quantity.ts';
 
 /** Right-hand sides are what kube-apiserver 1.37 wrote back into a Deployment. */
 describe('quantities are written as an API server writes them back', () => {
@@ -32,5 +32,23 @@ describe('quantities are written as an API server writes them back', () => {
 
   test.each(['x', '', '1x', '1e3', '-1'])('%j is left for the API server to refuse', (given) => {
     expect(canonicalQuantity(given)).toBe(given);
+  });
+});
+
+describe('quantities of memory as bytes', () => {
+  test.each([
+    [1, 1n],
+    ['4Gi', 4_294_967_296n],
+    ['0.3Gi', 322_122_548n],
+    ['1500m', 2n],
+    ['1.5G', 1_500_000_000n],
+    ['0', 0n],
+    ['8E', 8_000_000_000_000_000_000n],
+  ])('%s are %s', (given, bytes) => {
+    expect(wholeQuantity(given)).toBe(bytes);
+  });
+
+  test('what is none has no bytes', () => {
+    expect(() => wholeQuantity('much')).toThrow('much is not a quantity');
   });
 });

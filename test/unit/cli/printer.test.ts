@@ -15,6 +15,7 @@ const digits: KubeObject = {
     url: 'http://digits.default.svc',
     revision: 'v1-0123456789',
     model: { uri: 's3://models/digits/' },
+    modelSummary: 's3://models/digits/',
     conditions: [
       { type: 'Progressing', status: 'False', reason: 'Complete' },
       { type: 'Ready', status: 'True', reason: 'Ready' },

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { firstFinding } from '../../../operator/core/checks.ts';
 import type { Pod } from '../../../operator/core/objects.ts';
-import { podChecks } from '../../../operator/core/serving/pod-checks.ts';
+import { podChecks, sharedPodChecks } from '../../../operator/core/serving/pod-checks.ts';
 import {
   creationChecks,
   servingRefusalChecks as refusalChecks,
@@ -25,6 +25,32 @@ describe('what no pod could ever do is said before any pod is made', () => {
     expect(finding?.message).toContain(says);
   });
 
+  test.each([
+    [{ task: 'TextGeneration' }, 'UnsupportedTask', 'spec.models[1].task TextGeneration of the model de is not served'],
+    [
+      { uri: 'file:///a' },
+      'UnsupportedScheme',
+      'spec.models[1].uri file:///a of the model de names a file of one machine',
+    ],
+  ])('one of several models with %j is named with its field', (fault, reason, says) => {
+    const models = [
+      { name: 'en', uri: 's3://a/b', task: 'Tabular' },
+      { name: 'de', uri: 's3://a/b', ...fault },
+    ];
+    const { spec } = admitted({ object: { spec: { models } } });
+    const finding = firstFinding(specChecks, { spec, inputs: { allowFileUris: false } });
+    expect(finding).toMatchObject({ terminal: true, reason, message: expect.stringContaining(says) });
+  });
+
+  test('several models that all can be served are fine', () => {
+    const models = [
+      { name: 'en', uri: 's3://a/b', task: 'Tabular' },
+      { name: 'de', uri: 'file:///a' },
+    ];
+    const { spec } = admitted({ object: { spec: { models } } });
+    expect(firstFinding(specChecks, { spec, inputs: { allowFileUris: true } })).toBeUndefined();
+  });
+
   test.each(['s3://a/b', 'http://a/b', 'https://a/b', 'pvc://a/b', 'oci://a/b:v1', 'hf://a/b', 'gs://a/b'])(
     '%s is fine',
     (uri) => {
@@ -35,7 +61,7 @@ describe('what no pod could ever do is said before any pod is made', () => {
 
   test('a scheme that only newer CRDs admit is named', () => {
     const { spec } = admitted({ object: { spec: { model: { uri: 's3://a/b' } } } });
-    const newer = { ...spec, model: { ...spec.model, uri: 'ipfs://a/b' } };
+    const newer = { ...spec, model: { task: 'Tensor' as const, uri: 'ipfs://a/b' } };
     expect(firstFinding(specChecks, { spec: newer, inputs: { allowFileUris: false } })).toMatchObject({
       terminal: true,
       reason: 'UnsupportedScheme',
@@ -216,6 +242,18 @@ describe('pods that do not become ready', () => {
     expect(says({ fault: { reason: 'InvalidModel', message: long, retrying: false } })?.message.length).toBeLessThan(
       2_000,
     );
+  });
+
+  test('what a pod of several models says of them is no reason for it not to be ready', () => {
+    const fault: Fault = { reason: 'ModelNotFound', message: 'gone', retrying: false };
+    const models = [{ name: 'de', uri: 's3://a/b', phase: 'Failed' as const, fault }];
+    const report = { version: 1, kind: 'SharedServing', podName: 'a', models } as const;
+    const pod = { metadata: { name: 'a' }, status: waiting('CreateContainerConfigError', 'secret "s" not found') };
+    expect(firstFinding(sharedPodChecks, { ...nothing, pod: { metadata: { name: 'a' } }, report })).toBeUndefined();
+    expect(firstFinding(sharedPodChecks, { ...nothing, pod, report })).toMatchObject({
+      reason: 'ConfigurationMissing',
+      message: expect.stringContaining('create what spec.storage names'),
+    });
   });
 
   test('a pod that merely starts says nothing', () => {

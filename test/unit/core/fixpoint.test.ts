@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import type { ModelDeploymentStatus } from '../../../operator/api/model-deployment.gen.ts';
 import type { Pod } from '../../../operator/core/objects.ts';
 import type { Plan } from '../../../operator/core/plan.ts';
+import type { PodReport } from '../../../operator/core/serving/observed.ts';
 import { render } from '../../../operator/core/serving/render.ts';
 import { keyOf, type KubeObject } from '../../../operator/kube/object.ts';
-import type { ServingReport } from '../../../runtime/contract.ts';
+import { type Fault, type ModelList, modelsFile, pinFile, type SharedModelReport } from '../../../runtime/contract.ts';
 import { admitted, testInputs } from '../../support/serving-world.ts';
 import { stored } from '../../support/stored.ts';
 
@@ -17,17 +18,30 @@ const request = fc.constantFrom('1', '1500m', '0.5', '1024Mi', '0.25Gi');
 const limit = fc.constantFrom('1Gi', '2Gi', '1.5Gi', '1100000000');
 const name = fc.stringMatching(/^[a-z][a-z0-9]{0,8}$/);
 
-const spec = fc.record(
-  {
-    model: fc.record(
+const uri = fc.constantFrom('s3://models/a/', 's3://models/b/', 'https://host/m.onnx', 'pvc://claim/m.onnx');
+const task = fc.constantFrom('Tensor', 'ImageClassification');
+const storage = optional(fc.record({ credentialsSecretRef: optional(fc.record({ name })), region: optional(name) }));
+
+/** A single model, or several. */
+const served = fc.oneof(
+  fc.record({
+    model: fc.record({ uri, digest: optional(digest), task, storage }, { requiredKeys: ['uri'] }),
+  }),
+  fc.record({
+    models: fc.uniqueArray(
+      fc.record({ name, uri, task, digest: optional(digest) }, { requiredKeys: ['name', 'uri'] }),
       {
-        uri: fc.constantFrom('s3://models/a/', 's3://models/b/', 'https://host/m.onnx', 'pvc://claim/m.onnx'),
-        digest: optional(digest),
-        task: fc.constantFrom('Tensor', 'ImageClassification'),
-        storage: optional(fc.record({ credentialsSecretRef: optional(fc.record({ name })), region: optional(name) })),
+        minLength: 1,
+        maxLength: 4,
+        selector: ({ name: called }) => called,
       },
-      { requiredKeys: ['uri'] },
     ),
+    storage,
+  }),
+);
+
+const podSettings = fc.record(
+  {
     replicas: fc.integer({ min: 0, max: 3 }),
     accelerator: optional(
       fc.record({ resource: fc.constant('nvidia.com/gpu'), count: fc.integer({ min: 1, max: 8 }) }),
@@ -53,13 +67,16 @@ const spec = fc.record(
       }),
     ),
   },
-  { requiredKeys: ['model'] },
+  { requiredKeys: [] },
 );
+const spec = fc.tuple(served, podSettings).map(([what, how]) => ({ ...what, ...how }));
+
+const mismatch: Fault = { reason: 'DigestMismatch', message: 'it is something else', retrying: true };
 
 /** An API server and its controllers, as far as a plan is concerned. */
 class Cluster {
   readonly objects = new Map<string, KubeObject>();
-  readonly reports = new Map<string, ServingReport>();
+  readonly reports = new Map<string, PodReport>();
   pods: Pod[] = [];
   status: ModelDeploymentStatus | undefined;
   writes = 0;
@@ -88,6 +105,22 @@ class Cluster {
     this.objects.set(key, after);
   }
 
+  /** The same lies behind every URI; where the list or the pins want something else, a model has a fault. */
+  #sharedReport(podName: string): PodReport {
+    const read = (configMap: string, file: string): unknown =>
+      JSON.parse((this.objects.get(`ConfigMap/team-a/${configMap}`)?.data as Record<string, string>)[file] ?? '');
+    const { models } = read('digits-serving-models', modelsFile) as ModelList;
+    const pins = read('digits-serving-pin', pinFile) as Record<string, string>;
+    const said = models.map(({ name: called, uri: place, digest: wanted }): SharedModelReport => {
+      const model = { name: called, uri: place };
+      const isThere = (wanted ?? pins[place] ?? this.loads) === this.loads;
+      return isThere
+        ? { ...model, phase: 'Standby', digest: this.loads }
+        : { ...model, phase: 'Failed', fault: mismatch };
+    });
+    return { version: 1, kind: 'SharedServing', podName, models: said };
+  }
+
   /** Every Deployment is rolled out, every pod is ready and says what it loaded. */
   settle(): void {
     for (const object of this.objects.values()) {
@@ -111,6 +144,10 @@ class Cluster {
         status: { conditions: [{ type: 'Ready', status: 'True' }] },
       }));
       for (const { metadata } of this.pods) {
+        if (env.includes('MODELYARD_MODELS_FILE')) {
+          this.reports.set(metadata.name, this.#sharedReport(metadata.name));
+          continue;
+        }
         const model = { uri, phase: 'Ready' as const, digest: wanted ?? this.loads, inputs: [], outputs: [] };
         this.reports.set(metadata.name, { version: 1, kind: 'Serving', podName: metadata.name, model });
       }

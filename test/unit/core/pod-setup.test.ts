@@ -119,10 +119,23 @@ describe('a deployment', () => {
 
   test('names the lineage where the claim is that of a trained model', () => {
     const { spec: given } = admitted({ object: { spec: { model: { trained: { name: 'digits' } } } } });
-    expect(mountsOf({ ...given, model: { ...given.model, uri: 'pvc://models/digits/1/' } })).toEqual([
+    const resolved = { ...given, model: { task: 'Tensor' as const, ...given.model, uri: 'pvc://models/digits/1/' } };
+    expect(mountsOf(resolved)).toEqual([
       { kind: 'PersistentVolumeClaim', name: 'models', field: 'spec.model.trained' },
     ]);
     expect(mountsOf(given)).toEqual([]);
+  });
+
+  test('names each claim of several models once, with the first model that lies there', () => {
+    const models = ['images/cats', 'texts/en', 'images/dogs', 'texts/de'].map((path) => ({
+      name: path.replace('/', '-'),
+      uri: `pvc://${path}/`,
+    }));
+    const { spec: given } = admitted({ object: { spec: { models: [{ name: 'far', uri: 's3://a/b' }, ...models] } } });
+    expect(mountsOf(given)).toEqual([
+      { kind: 'PersistentVolumeClaim', name: 'images', field: 'spec.models[1].uri' },
+      { kind: 'PersistentVolumeClaim', name: 'texts', field: 'spec.models[2].uri' },
+    ]);
   });
 
   test('looks again when its pod should have been set up', () => {

@@ -47,7 +47,7 @@ describe('the poller', () => {
     expect(looks).toEqual(['team-a/digits']);
     phase = 'WarmingUp';
     await until(() => looks.length === 2);
-    expect(poller.get(mine)?.model.phase).toBe('WarmingUp');
+    expect(poller.get(mine)).toMatchObject({ model: { phase: 'WarmingUp' } });
     expect(poller.get(pod('digits-serving-1-a', { uid: 'another' }))).toBeUndefined();
   });
 
@@ -62,7 +62,7 @@ describe('the poller', () => {
       response.end(JSON.stringify(report(name, { phase: name === 'a' ? 'Ready' : 'Loading' })));
     });
     await until(() => asked.length >= 12);
-    expect(poller.get(mine)?.model.phase ?? poller.get(loading)?.model.phase).toBeDefined();
+    expect(poller.get(mine) ?? poller.get(loading)).toBeDefined();
   });
 
   test.each<[string, KubeObject]>([
@@ -131,6 +131,70 @@ describe('the poller', () => {
       expect(at('items', 'properties', 'name', 'maxLength')).toBe(tensorListLimits.nameLength);
       expect(at('items', 'properties', 'shape', 'maxItems')).toBe(tensorListLimits.rank);
     }
+  });
+
+  describe('of a pod of several models', () => {
+    const name = 'digits-serving-1-a';
+    const models = [
+      { name: 'en', uri: 's3://a/en/', phase: 'Ready', digest: `sha256:${'a'.repeat(64)}` },
+      { name: 'de', uri: 's3://a/de/', phase: 'Standby' },
+    ];
+    const shared = { version: 1, kind: 'SharedServing', podName: name, models };
+    const ready = { podIP: '10.0.0.1', conditions: [{ type: 'Ready', status: 'True' }] };
+    const mine = pod(name, {}, { status: ready });
+    const parse = (report: unknown) => servingReports.parse(JSON.stringify(report), mine);
+    const pauseMs = (report: object, status: object = ready) =>
+      servingReports.pauseMs({ ...mine, status }, parse({ ...shared, ...report }), 2_000, 0);
+
+    test('keeps what it says of each, and drops what the schema does not know', () => {
+      const more = models.map((model) => ({ ...model, bytesDone: 7, inputs: [scalar] }));
+      expect(parse({ ...shared, models: more, model: models[0] })).toEqual(shared);
+    });
+
+    test.each<[string, object]>([
+      ['a list that is none', { models: models[0] }],
+      ['a model without a name', { models: [{ uri: 's3://a/b', phase: 'Ready' }] }],
+      ['too long a URI', { models: [{ ...models[0], uri: 's3://'.padEnd(513, 'a') }] }],
+      ['a phase that is none', { models: [{ ...models[0], phase: 'Asleep' }] }],
+      [
+        'a reason that fits no condition',
+        { models: [{ ...models[0], fault: { reason: 'a b', message: '', retrying: true } }] },
+      ],
+      ['more models than there can be', { models: Array.from({ length: 201 }, () => models[0]) }],
+      ["another pod's words", { podName: 'b' }],
+      ['words of another version', { version: 2 }],
+    ])('does not believe %s', (_, wrong) => {
+      expect(parse({ ...shared, ...wrong })).toBeUndefined();
+    });
+
+    test('its bounds are those of the API', () => {
+      const api = new Document(crds.find(({ spec }) => spec.names.kind === 'ModelDeployment'));
+      const at = (...path: string[]): unknown =>
+        api.getIn(['spec', 'versions', 0, 'schema', 'openAPIV3Schema', 'properties', 'spec', 'properties', ...path]);
+      const first = {
+        ...models[0],
+        name: 'n'.repeat(at('models', 'items', 'properties', 'name', 'maxLength') as number),
+      };
+      const uri = 'u'.repeat(at('models', 'items', 'properties', 'uri', 'maxLength') as number);
+      const all = Array.from({ length: at('models', 'maxItems') as number }, () => ({ ...first, uri }));
+      expect(parse({ ...shared, models: all })).toBeDefined();
+      expect(parse({ ...shared, models: [...all, first] })).toBeUndefined();
+      expect(parse({ ...shared, models: [{ ...first, name: `${first.name}n` }] })).toBeUndefined();
+      expect(parse({ ...shared, models: [{ ...first, uri: `${uri}u` }] })).toBeUndefined();
+    });
+
+    test('asks again soon while a model moves, and now and then while models wait to be asked for', () => {
+      expect(pauseMs({})).toBe(15_000);
+      expect(pauseMs({ models: [] })).toBe(15_000);
+      for (const phase of ['Resolving', 'Downloading', 'Loading', 'WarmingUp']) {
+        expect(pauseMs({ models: [models[1], { ...models[0], phase }] })).toBe(2_000);
+      }
+      for (const phase of ['Failed', 'Unloaded', 'Draining']) {
+        expect(pauseMs({ models: [{ ...models[0], phase }] })).toBe(15_000);
+      }
+      expect(pauseMs({}, { podIP: '10.0.0.1' })).toBe(2_000);
+      expect(servingReports.pauseMs(mine, undefined, 2_000, 0)).toBe(2_000);
+    });
   });
 
   test('forgets a report when its pod no longer answers', async () => {

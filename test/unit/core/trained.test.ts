@@ -107,7 +107,7 @@ describe('the version that is served', () => {
       task: 'ImageClassification',
       storage: { region: 'eu' },
     });
-    expect(withVersion(own, version).spec.model.storage).toEqual({ region: 'us' });
+    expect(withVersion(own, version).spec.model?.storage).toEqual({ region: 'us' });
     expect(bare.spec.model).not.toHaveProperty('uri');
   });
 });
