@@ -66,6 +66,7 @@ withNamespace('get <kinds> [name]', 'show objects of the running session, such a
   .option('-o, --output <format>', outputs.join(', '), output, 'table')
   .action((kinds: string, name: string | undefined, options: GetOptions) => get(terminal, kinds, name, options));
 withNamespace('predict <name>', 'send an image or tensors to a deployment and print its answer')
+  .option('--model <name>', 'which of several models of the deployment')
   .option('--image <file>', 'a JPEG or PNG file')
   .option('--input <json>', 'tensors: the inputs of an Open Inference Protocol request, or @FILE')
   .option('--url <url>', 'where it answers, instead of the running session')

@@ -36,7 +36,7 @@ export interface PredictOptions {
 }
 
 export interface ModelClientOptions {
-  /** The ModelDeployment's name. */
+  /** The ModelDeployment's name, or where it serves several models the name of one of them. */
   model: string;
   /** Tries after the first; 3 unless told otherwise. */
   retries?: number;

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ModelClient, type TensorInput } from '../../client/model-client.ts';
+import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
+import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
 import { CliError } from '../errors.ts';
 import { tableText } from '../printer.ts';
 import { ask } from '../session-client.ts';
@@ -7,6 +9,8 @@ import type { Terminal } from '../terminal.ts';
 
 export interface PredictOptions {
   namespace: string;
+  /** Which of several models. */
+  model?: string;
   image?: string;
   input?: string;
   url?: string;
@@ -51,6 +55,21 @@ async function tensors(input: string): Promise<Record<string, TensorInput>> {
   );
 }
 
+/** The model's name in URLs. @throws CliError BadInput where it is one of several and not named, NoSession */
+async function modelNamed(
+  terminal: Terminal,
+  name: string,
+  { namespace, model, url }: PredictOptions,
+): Promise<string> {
+  if (model !== undefined || url !== undefined) return model ?? name;
+  const deployments = await ask(terminal.folder, { method: 'list', kind: modelDeploymentKind, namespace });
+  const deployment = deployments.find(({ metadata }) => metadata.name === name) as ModelDeployment | undefined;
+  const names = deployment?.spec.models?.map((listed) => listed.name) ?? [name];
+  const [first = name] = names;
+  if (names.length === 1) return first;
+  throw new CliError('BadInput', `${name} serves several models; name one of them with --model: ${names.join(', ')}`);
+}
+
 /**
  * Sends one image or the model's tensors to a deployment and prints the answer.
  *
@@ -61,10 +80,11 @@ export async function predict(terminal: Terminal, name: string, options: Predict
   if ((image === undefined) === (input === undefined)) {
     throw new CliError('BadInput', 'give exactly one of --image FILE and --input JSON');
   }
+  const model = await modelNamed(terminal, name, options);
   const endpoint = url === undefined ? await ask(terminal.folder, { method: 'endpoint', namespace, name }) : undefined;
   const client = grpc
-    ? ModelClient.grpc(url ?? endpoint?.grpc ?? '', { model: name })
-    : ModelClient.rest(url ?? `http://${endpoint?.http ?? ''}`, { model: name });
+    ? ModelClient.grpc(url ?? endpoint?.grpc ?? '', { model })
+    : ModelClient.rest(url ?? `http://${endpoint?.http ?? ''}`, { model });
   try {
     if (image !== undefined) {
       const predictions = await client.predict(await content('--image', image), { signal: terminal.stop });

@@ -1,10 +1,14 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { remove, scale, setSuspended } from '../../cli/commands/change.ts';
 import { get } from '../../cli/commands/get.ts';
 import { logs } from '../../cli/commands/logs.ts';
+import { predict } from '../../cli/commands/predict.ts';
 import { crdAdmission } from '../../cli/local/admission.ts';
 import { LocalCluster } from '../../cli/local/cluster.ts';
 import { Control } from '../../cli/local/control.ts';
@@ -25,6 +29,10 @@ const deployment = (name: string): KubeObject => ({
   metadata: metadata(name),
   spec: { model: { uri: 'pvc://models/digits/' } },
 });
+const languages = (...names: string[]): KubeObject => ({
+  ...deployment('languages'),
+  spec: { models: names.map((name) => ({ name, uri: `pvc://models/${name}/` })) },
+});
 const job = (name: string): KubeObject => ({
   apiVersion,
   kind: 'TrainingJob',
@@ -37,6 +45,27 @@ const job = (name: string): KubeObject => ({
     },
     output: { uri: 'pvc://models/', modelName: name },
   },
+});
+
+/** In place of a Service: answers every request with one number. */
+const front = {
+  server: createServer((incoming, response) => {
+    front.asked.push(incoming.url ?? '');
+    incoming.resume();
+    response.end(JSON.stringify({ outputs: [{ name: 'y', datatype: 'FP32', shape: [1], data: [7] }] }));
+  }),
+  address: '',
+  asked: [] as string[],
+};
+
+beforeAll(async () => {
+  await once(front.server.listen(0, '127.0.0.1'), 'listening');
+  front.address = `127.0.0.1:${(front.server.address() as AddressInfo).port}`;
+});
+
+afterAll(() => {
+  front.server.closeAllConnections();
+  front.server.close();
 });
 
 let folder: string;
@@ -71,10 +100,12 @@ beforeEach(async () => {
       return page;
     },
   };
-  const unused = (): never => {
-    throw new Error('not asked for here');
-  };
-  control = new Control({ client, logs: podLogs, apply: (object) => client.apply(object), endpoint: unused });
+  control = new Control({
+    client,
+    logs: podLogs,
+    apply: (object) => client.apply(object),
+    endpoint: () => Promise.resolve({ http: front.address, grpc: front.address }),
+  });
   const socket = join(folder, 'session.sock');
   await control.listen(socket);
   await writeFile(sessionFile(folder), JSON.stringify({ pid: process.pid, socket }));
@@ -109,6 +140,31 @@ describe('get', () => {
     cluster.add(job('digits'));
     await expect(get(terminal, 'tj', 'digit', { ...inDefault, output: 'table' })).rejects.toThrow(
       'no TrainingJob "digit" in namespace default; there is digits',
+    );
+  });
+});
+
+describe('predict', () => {
+  const input = '[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]';
+
+  test("asks the model that has the deployment's name, the one that is named, or the only one of a list", async () => {
+    front.asked.length = 0;
+    cluster.add(deployment('digits'));
+    await predict(terminal, 'digits', { ...inDefault, input });
+    cluster.add(languages('english', 'german'));
+    await predict(terminal, 'languages', { ...inDefault, input, model: 'german' });
+    await predict(terminal, 'elsewhere', { ...inDefault, input, model: 'dutch', url: `http://${front.address}` });
+    cluster.update({ ...cluster.get(refOf(languages())), spec: languages('english').spec });
+    await predict(terminal, 'languages', { ...inDefault, input });
+    const asked = ['digits', 'german', 'dutch', 'english'].map((name) => `/v2/models/${name}/infer`);
+    expect(front.asked).toEqual(asked);
+    expect(terminal.printed).toEqual(asked.map(() => 'y FP32 [1]: 7'));
+  });
+
+  test('names the models of a deployment where none of several is named', async () => {
+    cluster.add(languages('english', 'german'));
+    await expect(predict(terminal, 'languages', { ...inDefault, input })).rejects.toThrow(
+      'languages serves several models; name one of them with --model: english, german',
     );
   });
 });
