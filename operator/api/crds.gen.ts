@@ -51,8 +51,13 @@ export const crds: readonly Crd[] = [
          "description": "What to serve and how.",
          "x-kubernetes-validations": [
           {
-           "rule": "has(self.model) != has(self.models)",
-           "message": "set exactly one of spec.model and spec.models"
+           "rule": "[has(self.model) && has(self.model.uri), has(self.model) && has(self.model.trained), has(self.models)].filter(x, x).size() == 1",
+           "message": "set exactly one of spec.model.uri, spec.model.trained and spec.models"
+          },
+          {
+           "rule": "!has(self.models) || !has(self.model) || (self.model.task == 'Tensor' && !has(self.model.storage))",
+           "message": "leave spec.model out beside spec.models; each of them has a task, and spec.storage says how to reach them",
+           "fieldPath": ".model"
           },
           {
            "rule": "!has(self.storage) || has(self.models)",
@@ -80,10 +85,6 @@ export const crds: readonly Crd[] = [
            "type": "object",
            "description": "Which model, where it lies and what it does.",
            "x-kubernetes-validations": [
-            {
-             "rule": "has(self.uri) != has(self.trained)",
-             "message": "set exactly one of spec.model.uri and spec.model.trained"
-            },
             {
              "rule": "!has(self.digest) || has(self.uri)",
              "message": "spec.model.digest belongs to spec.model.uri; pin a trained model with spec.model.trained.digest"

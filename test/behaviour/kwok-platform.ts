@@ -66,6 +66,7 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
         await player.again();
       },
       report: (namespace, deployment, model) => script.setModel(namespace, deployment, model),
+      sharedReport: (namespace, deployment, models) => script.setModels(namespace, deployment, models),
       trainingReport: (namespace, job, report) => script.setJob(namespace, job, report),
     },
     async namespace() {

@@ -1,6 +1,6 @@
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject, ObjectRef } from '../../operator/kube/object.ts';
-import type { ServingReport } from '../../runtime/contract.ts';
+import type { ServingReport, SharedModelReport } from '../../runtime/contract.ts';
 import type { TrainingReport } from '../../runtime/training-contract.ts';
 
 /**
@@ -37,6 +37,8 @@ export interface NodeScript {
   pod(namespace: string, name: string, fate: PodFate): Promise<void>;
   /** What the pods of a ModelDeployment answer; undefined: nothing. */
   report(namespace: string, deployment: string, model: ServingReport['model'] | undefined): void;
+  /** The same where it serves several. */
+  sharedReport(namespace: string, deployment: string, models: SharedModelReport[] | undefined): void;
   /** What server 0 of a TrainingJob answers; undefined: nothing. */
   trainingReport(namespace: string, job: string, report: PlayedReport | undefined): void;
 }

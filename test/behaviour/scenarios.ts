@@ -5,6 +5,7 @@ import { conditions } from './scenarios/conditions.ts';
 import { drift } from './scenarios/drift.ts';
 import { lifecycle, longLifecycle } from './scenarios/lifecycle.ts';
 import { refusedSpecs } from './scenarios/refused-specs.ts';
+import { severalModels } from './scenarios/several-models.ts';
 import { specChanges } from './scenarios/spec-changes.ts';
 import { trainingFailures } from './scenarios/training-failures.ts';
 import { trainingLosses } from './scenarios/training-losses.ts';
@@ -16,6 +17,7 @@ import { slotsFor } from '../support/slots.ts';
 const scenarios: readonly Scenario[] = [
   ...lifecycle,
   ...specChanges,
+  ...severalModels,
   ...drift,
   ...conditions,
   ...refusedSpecs,

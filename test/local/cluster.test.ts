@@ -114,7 +114,7 @@ describe('server-side apply', () => {
       spec: { model: {} },
     };
     expect((await failure(api.apply(broken))).message).toContain(
-      'exactly one of spec.model.uri and spec.model.trained',
+      'exactly one of spec.model.uri, spec.model.trained and spec.models',
     );
   });
 });

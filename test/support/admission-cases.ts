@@ -48,11 +48,6 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment(`{ ${right} }`),
   ]),
   [
-    'spec.model: Invalid value: set exactly one of spec.model.uri and spec.model.trained',
-    deployment('{ model: {} }'),
-    deployment('{ model: { trained: { name: digits } } }'),
-  ],
-  [
     'spec.model: Invalid value: spec.model.digest belongs to spec.model.uri',
     deployment(`{ model: { trained: { name: d }, digest: 'sha256:${'a'.repeat(64)}' } }`),
     deployment(`{ model: { uri: s3://a/b, digest: 'sha256:${'a'.repeat(64)}' } }`),

@@ -12,10 +12,24 @@ const calledAs = (name: string): string => first(`name: ${name}, uri: ${place}`)
 
 /** What is said of which field, the fields of a faulty spec, and those of one made right. */
 export const modelRuleCases: [says: string, faulty: string, right: string][] = [
-  ...['', 'model: null', 'models: null', `${model}, ${several}`].map((spec): [string, string, string] => [
-    'spec: Invalid value: set exactly one of spec.model and spec.models',
+  ...[
+    '',
+    'model: {}',
+    'model: null',
+    'models: null',
+    'model: { uri: s3://a/b, trained: { name: digits } }',
+    `${model}, ${several}`,
+    `model: { trained: { name: digits } }, ${several}`,
+  ].map((spec): [string, string, string] => [
+    'spec: Invalid value: set exactly one of spec.model.uri, spec.model.trained and spec.models',
     spec,
     named(200),
+  ]),
+  ...['task: Tabular', 'storage: { region: eu-1 }'].map((beside): [string, string, string] => [
+    'spec.model: Invalid value: leave spec.model out beside spec.models',
+    `model: { ${beside} }, ${several}`,
+    // What server-side apply leaves of a single model.
+    `model: { task: Tensor }, ${several}`,
   ]),
   [
     'spec.storage: Invalid value: spec.storage is for spec.models',

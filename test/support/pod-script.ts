@@ -1,6 +1,6 @@
 import { labels, trainingNames } from '../../operator/core/metadata.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
-import type { ServingReport } from '../../runtime/contract.ts';
+import type { ServingReport, SharedModelReport, SharedServingReport } from '../../runtime/contract.ts';
 import type { TrainingReport } from '../../runtime/training-contract.ts';
 import type { PlayedReport, PodFate } from '../behaviour/platform.ts';
 
@@ -15,6 +15,7 @@ export class PodScript {
   readonly #ofDeployments = new Map<string, PodFate>();
   readonly #ofPods = new Map<string, PodFate>();
   readonly #models = new Map<string, ServingReport['model']>();
+  readonly #sharedModels = new Map<string, SharedModelReport[]>();
   readonly #jobs = new Map<string, PlayedReport>();
 
   /** @returns what was wanted before */
@@ -33,6 +34,10 @@ export class PodScript {
     setOrDelete(this.#models, keyIn(namespace, deployment), model);
   }
 
+  setModels(namespace: string, deployment: string, models: SharedModelReport[] | undefined): void {
+    setOrDelete(this.#sharedModels, keyIn(namespace, deployment), models);
+  }
+
   setJob(namespace: string, job: string, report: PlayedReport | undefined): void {
     setOrDelete(this.#jobs, keyIn(namespace, job), report);
   }
@@ -42,7 +47,7 @@ export class PodScript {
   }
 
   /** What a pod reports; undefined: nothing. */
-  reportOf(pod: KubeObject): ServingReport | TrainingReport | undefined {
+  reportOf(pod: KubeObject): ServingReport | SharedServingReport | TrainingReport | undefined {
     return this.#trainingReport(pod) ?? this.#servingReport(pod);
   }
 
@@ -54,9 +59,12 @@ export class PodScript {
       : Promise.resolve(Response.json(report));
   }
 
-  #servingReport(pod: KubeObject): ServingReport | undefined {
+  #servingReport(pod: KubeObject): ServingReport | SharedServingReport | undefined {
+    const podName = pod.metadata.name;
+    const models = this.#sharedModels.get(deploymentOf(pod));
+    if (models !== undefined) return { version: 1, kind: 'SharedServing', podName, models };
     const model = this.#models.get(deploymentOf(pod));
-    return model === undefined ? undefined : { version: 1, kind: 'Serving', podName: pod.metadata.name, model };
+    return model === undefined ? undefined : { version: 1, kind: 'Serving', podName, model };
   }
 
   #trainingReport({ metadata }: KubeObject): TrainingReport | undefined {

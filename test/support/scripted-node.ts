@@ -2,7 +2,7 @@ import type { LocalCluster } from '../../cli/local/cluster.ts';
 import type { PodSpec, PodStatus } from '../../cli/local/pod.ts';
 import { podKind } from '../../cli/local/workloads.ts';
 import { type KubeObject, refOf } from '../../operator/kube/object.ts';
-import type { ServingReport } from '../../runtime/contract.ts';
+import type { ServingReport, SharedModelReport } from '../../runtime/contract.ts';
 import type { NodeScript, PlayedReport, PodFate, PodState } from '../behaviour/platform.ts';
 import { playedStatus } from './played-status.ts';
 import { PodScript } from './pod-script.ts';
@@ -36,6 +36,10 @@ export class ScriptedNode implements NodeScript {
 
   report(namespace: string, deployment: string, model: ServingReport['model'] | undefined): void {
     this.#script.setModel(namespace, deployment, model);
+  }
+
+  sharedReport(namespace: string, deployment: string, models: SharedModelReport[] | undefined): void {
+    this.#script.setModels(namespace, deployment, models);
   }
 
   trainingReport(namespace: string, job: string, report: PlayedReport | undefined): void {

@@ -79,10 +79,10 @@ function resolved(observed: ServingObserved): { observed: ServingObserved; findi
 }
 
 function accountOf(observed: ServingObserved, revision: string, specFinding: Finding | undefined): ModelAccount {
-  const { model, models = [] } = observed.owner.spec;
-  return model === undefined
-    ? sharedModels(observed, models, revision, specFinding)
-    : singleModel(observed, model, revision, specFinding);
+  const { model, models } = observed.owner.spec;
+  return model !== undefined && models === undefined
+    ? singleModel(observed, model, revision, specFinding)
+    : sharedModels(observed, models ?? [], revision, specFinding);
 }
 
 /** Owner references take everything along; whatever would be written now would only race with that. */

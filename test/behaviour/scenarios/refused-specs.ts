@@ -16,14 +16,14 @@ const refused: Refused[] = [
   {
     what: 'no model',
     spec: { model: {} },
-    field: 'spec.model',
-    says: 'set exactly one of spec.model.uri and spec.model.trained',
+    field: 'spec',
+    says: 'set exactly one of spec.model.uri, spec.model.trained and spec.models',
   },
   {
     what: 'both uri and trained',
     spec: { model: { uri, trained: { name: 'digits' } } },
-    field: 'spec.model',
-    says: 'set exactly one of spec.model.uri and spec.model.trained',
+    field: 'spec',
+    says: 'set exactly one of spec.model.uri, spec.model.trained and spec.models',
   },
   {
     what: 'a URI without a scheme',
