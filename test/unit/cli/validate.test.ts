@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { validate } from '../../../cli/commands/validate.ts';
 import { scriptedTerminal } from '../../support/terminal.ts';
@@ -14,6 +15,12 @@ async function verdict(text: string): Promise<{ printed: string[]; refusal: stri
   );
   return { printed: terminal.printed, refusal };
 }
+
+test.each(globSync('examples/**/*.yaml'))('a cluster takes %s', async (file) => {
+  const { printed, refusal } = await verdict(readFileSync(file, 'utf8'));
+  expect(refusal).toBe('');
+  expect(printed).not.toEqual([]);
+});
 
 describe('validate', () => {
   test('says of each valid document where it stands and that it is valid', async () => {
