@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
+import { readAccessConfig, type AccessConfig } from './access-config.ts';
 import {
   credentialKeys,
   drainDelayMs,
@@ -36,6 +37,7 @@ export interface ServingConfig {
   logLevel: LogLevel;
   pinDir: string;
   storage: StorageConfig;
+  access: AccessConfig;
 }
 
 /** What holds for every place that a process reads or writes. */
@@ -91,6 +93,7 @@ export function readServingConfig(environment: Environment): ServingConfig {
       ca: read.optional(servingEnv.storageCa),
       credentials: read.present(credentialVariables),
     },
+    access: readAccessConfig(environment),
   };
 }
 

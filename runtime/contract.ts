@@ -66,7 +66,38 @@ export const servingEnv = {
   logLevel: 'MODELYARD_LOG_LEVEL',
   /** `file` URIs are for laptops: `true` there, absent on a cluster. */
   allowFileUris: 'MODELYARD_ALLOW_FILE_URIS',
+  /** Optional: a folder of files NAME → `sha256:HEX` of that caller's API key. */
+  apiKeysDir: 'MODELYARD_API_KEYS_DIR',
+  /** Optional: `OidcSettings` as JSON. */
+  oidc: 'MODELYARD_OIDC',
+  /** Optional: PEM certificates to trust beside the public ones where the issuer is asked. */
+  oidcCa: 'MODELYARD_OIDC_CA',
+  /** Optional: a folder with the files of `tlsFiles`; absent: no TLS. */
+  tlsDir: 'MODELYARD_TLS_DIR',
+  /** One of `clientCertificates`. */
+  clientCertificates: 'MODELYARD_CLIENT_CERTIFICATES',
+  /** Optional: a folder whose `ca.crt` signs clients; absent: that of `tlsDir`. */
+  clientCaDir: 'MODELYARD_CLIENT_CA_DIR',
 } as const;
+
+/** Whose tokens are taken, as `spec.access.oidc` says. */
+export interface OidcSettings {
+  issuer: string;
+  /** One of these must be in the token's `aud`. */
+  audiences: string[];
+  /** Absent: what the issuer's discovery document names. */
+  jwksUri?: string;
+  /** Each must be the value of the token's claim, or one of its values. */
+  requiredClaims?: Record<string, string>;
+}
+
+/** Whether clients must show a certificate. */
+export const clientCertificates = ['None', 'Required'] as const;
+
+export type ClientCertificates = (typeof clientCertificates)[number];
+
+/** Keys of a Secret of type kubernetes.io/tls with a CA, as cert-manager makes it. */
+export const tlsFiles = { certificate: 'tls.crt', key: 'tls.key', ca: 'ca.crt' } as const;
 
 /** Values of `spec.model.task` that this version serves. */
 export const servedTasks = [
@@ -110,6 +141,9 @@ export const paths = {
   volumes: '/modelyard/volumes',
   pin: '/modelyard/pin',
   models: '/modelyard/models',
+  apiKeys: '/modelyard/api-keys',
+  tls: '/modelyard/tls',
+  clientCa: '/modelyard/client-ca',
 } as const;
 
 /** The file in `paths.models` that lists several models: JSON of `ModelList`. The kubelet renews it without restarting the pod. */
@@ -192,12 +226,22 @@ export interface Fault {
   retrying: boolean;
 }
 
+/** What is wrong with who may call. */
+export interface AccessFault {
+  reason: 'InvalidApiKeys' | 'InvalidTlsSecret' | 'IssuerUnavailable';
+  /** What happened and what to do about it; nothing of a key or a token. */
+  message: string;
+  /** True where nobody gets in. */
+  closed: boolean;
+}
+
 /** `GET /report` on the admin port, of a pod that serves one model. */
 export interface ServingReport {
   version: 1;
   kind: 'Serving';
   podName: string;
   model: ModelReport;
+  access?: AccessFault;
 }
 
 /** The same of a pod that serves several. */
@@ -207,6 +251,7 @@ export interface SharedServingReport {
   podName: string;
   /** In the order of the list that the pod read last. */
   models: SharedModelReport[];
+  access?: AccessFault;
 }
 
 export interface SharedModelReport extends Pick<ModelReport, 'uri' | 'phase' | 'digest' | 'fault'> {

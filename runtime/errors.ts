@@ -8,6 +8,10 @@ export type RequestErrorCode =
   | 'MethodNotAllowed'
   /** The server is set up not to do it. */
   | 'NotAllowed'
+  /** Nothing says who calls, or what says so is not valid. */
+  | 'Unauthenticated'
+  /** Who calls is known, and may not. */
+  | 'Forbidden'
   | 'TooLarge'
   | 'UnsupportedMediaType'
   | 'QueueFull'

@@ -3,7 +3,8 @@ import { json, metrics as metricsAnswer, probe, startHealthServer } from '../../
 import type { Log } from '../../lib/log.ts';
 import { createRegistry } from '../../lib/metrics.ts';
 import type { ServingConfig } from '../config.ts';
-import { adminPaths } from '../contract.ts';
+import { adminPaths, type ServingReport, type SharedServingReport } from '../contract.ts';
+import { openAccess } from './access/access.ts';
 import { startGrpcFront } from './grpc/front.ts';
 import { ModelRepository } from './model-repository.ts';
 import { createRestServer } from './rest/front.ts';
@@ -44,23 +45,33 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const metrics = createServingMetrics(registry);
   const repository = new ModelRepository(config.modelControl);
   const models = await createModels({ ...options, repository, metrics });
+  const access = openAccess({ config: config.access, allowedCidrs: config.storage.allowedCidrs, now, log });
   let draining = false;
   const isDraining = (): boolean => draining;
-  const rest = createRestServer({ repository, metrics, now, log, isDraining });
+  const rest = createRestServer({ repository, metrics, access, now, log, isDraining });
+  const report = (): ServingReport | SharedServingReport => {
+    const fault = access.fault();
+    return { ...models.report(), ...(fault && { access: fault }) };
+  };
+  const whyNotReady = (): string | undefined => {
+    if (draining) return 'draining';
+    return access.tls?.isUsable === false ? 'no certificate to listen with' : repository.whyNotReady();
+  };
   const admin = await startHealthServer({
     host: config.host,
     port: options.ports.admin,
     routes: {
       [adminPaths.live]: () => probe(undefined),
-      [adminPaths.ready]: () => probe(draining ? 'draining' : repository.whyNotReady()),
+      [adminPaths.ready]: () => probe(whyNotReady()),
       [adminPaths.metrics]: () => metricsAnswer(registry),
-      [adminPaths.report]: () => json(models.report()),
+      [adminPaths.report]: () => json(report()),
     },
   });
   const address = await rest.listen({ host: config.host, port: options.ports.http });
   const grpc = await startGrpcFront({
     repository,
     metrics,
+    access,
     now,
     random,
     log,
@@ -90,6 +101,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     await closed;
     await models.stop();
     await started;
+    await access.close();
     await admin.close();
   };
   return { ports: { http: Number(new URL(address).port), grpc: grpc.port, admin: admin.port }, drain };

@@ -32,7 +32,12 @@ export interface Authority {
   /** For both ends of mutual TLS. */
   peer(names: string[]): Promise<Identity>;
   /** For a client that the API server takes for this user in these groups. */
-  client(user: string, groups?: string[]): Promise<Identity>;
+  client(user: string, groups?: string[], validity?: Validity): Promise<Identity>;
+}
+
+interface Validity {
+  notBefore: Date;
+  notAfter: Date;
 }
 
 async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
@@ -61,10 +66,11 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
     name: Record<string, string[]>[],
     usages: ExtendedKeyUsage[],
     sans: string[],
+    within: Validity = validity,
   ): Promise<Identity> => {
     const own = await newKeys();
     const certificate = await X509CertificateGenerator.create({
-      ...validity,
+      ...within,
       serialNumber: serial(),
       subject: name,
       issuer: root.subject,
@@ -92,7 +98,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
     server: (names) => issue([{ CN: ['modelyard-test-server'] }], [ExtendedKeyUsage.serverAuth], names),
     peer: (names) =>
       issue([{ CN: ['modelyard-test-peer'] }], [ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth], names),
-    client: (user, groups = []) =>
-      issue([...groups.map((group) => ({ O: [group] })), { CN: [user] }], [ExtendedKeyUsage.clientAuth], []),
+    client: (user, groups = [], within = validity) =>
+      issue([...groups.map((group) => ({ O: [group] })), { CN: [user] }], [ExtendedKeyUsage.clientAuth], [], within),
   };
 }

@@ -3,7 +3,12 @@ import { inferenceMethods, inferenceService, type InferenceServiceOptions } from
 import { reflectionMethods } from './reflection.ts';
 import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from './transport.ts';
 
-export type GrpcFrontOptions = InferenceServiceOptions & Omit<GrpcServerOptions, 'methods'>;
+export type GrpcFrontOptions = InferenceServiceOptions &
+  Omit<GrpcServerOptions, 'methods' | 'openPaths'> &
+  Required<Pick<GrpcServerOptions, 'access'>>;
+
+/** What a load balancer may ask without being known. */
+const openMethods = ['ServerLive', 'ServerReady'].map((name) => `/${inferenceService}/${name}`);
 
 /** The Open Inference Protocol over gRPC, with gRPC's own health and reflection. Resolves when it listens. */
 export function startGrpcFront(options: GrpcFrontOptions): Promise<GrpcServer> {
@@ -13,5 +18,6 @@ export function startGrpcFront(options: GrpcFrontOptions): Promise<GrpcServer> {
     unary: { ...inference.unary, ...health.unary },
     streams: { ...inference.streams, ...health.streams, ...reflectionMethods() },
   };
-  return startGrpcServer({ ...options, methods });
+  const openPaths = [...openMethods, ...Object.keys({ ...health.unary, ...health.streams })];
+  return startGrpcServer({ ...options, methods, openPaths });
 }

@@ -13,6 +13,7 @@ export const grpcStatus = {
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
 } as const;
 
 const statusOf: Readonly<Record<RequestErrorCode, number>> = {
@@ -20,6 +21,8 @@ const statusOf: Readonly<Record<RequestErrorCode, number>> = {
   NotFound: grpcStatus.NOT_FOUND,
   MethodNotAllowed: grpcStatus.UNIMPLEMENTED,
   NotAllowed: grpcStatus.PERMISSION_DENIED,
+  Unauthenticated: grpcStatus.UNAUTHENTICATED,
+  Forbidden: grpcStatus.PERMISSION_DENIED,
   TooLarge: grpcStatus.RESOURCE_EXHAUSTED,
   UnsupportedMediaType: grpcStatus.INVALID_ARGUMENT,
   QueueFull: grpcStatus.RESOURCE_EXHAUSTED,

@@ -1,9 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { on } from 'node:events';
-import { constants, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  constants,
+  createSecureServer,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+  type ServerOptions,
+} from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../../../lib/log.ts';
 import { invalid, RequestError } from '../../errors.ts';
+import type { Access, Authorize, Caller } from '../access/access.ts';
 import { requestIdOf } from '../request-id.ts';
 import { acceptedEncodings, decompressed, MessageDecoder, messagePrefix, type WireMessage } from './framing.ts';
 import { GrpcSessions } from './sessions.ts';
@@ -42,6 +51,10 @@ export interface GrpcMethods {
 
 export interface GrpcServerOptions {
   methods: GrpcMethods;
+  /** Absent: anybody may call, in the clear. */
+  access?: Pick<Access, 'authorize' | 'tls'>;
+  /** Paths of methods that anybody may call. */
+  openPaths?: readonly string[];
   host: string;
   port: number;
   maxRequestBytes: number;
@@ -72,11 +85,7 @@ const joinedBytes = 16 * 1024;
 /** Resolves when it listens. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
   const { host, port, log } = options;
-  const server = createServer({
-    settings: { initialWindowSize: windowBytes, maxConcurrentStreams: 1_000 },
-    // Its default of 10 MB refuses streams while large answers leave; what is kept is bounded by requests and queue.
-    maxSessionMemory: Number.MAX_SAFE_INTEGER,
-  });
+  const server = createHttp2Server(options);
   const sessions = new GrpcSessions(options);
   server.on('session', (session) => {
     session.setLocalWindowSize(windowBytes);
@@ -84,7 +93,9 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   });
   server.on('sessionError', (error) => log.debug({ err: error }, 'a gRPC connection failed'));
   server.on('connection', (socket: Socket) => sessions.addSocket(socket));
-  server.on('stream', (stream, headers) => answer(stream, headers, sessions.closing(stream.session), options));
+  server.on('stream', (stream, headers, _flags, rawHeaders) =>
+    answer(stream, { headers, rawHeaders, closing: sessions.closing(stream.session) }, options),
+  );
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -97,12 +108,28 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   return { port: (server.address() as AddressInfo).port, sayGoAway: () => sessions.sayGoAway(), close };
 }
 
-function answer(
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  closing: AbortSignal,
-  options: GrpcServerOptions,
-): void {
+function createHttp2Server({ access, log }: GrpcServerOptions): Http2Server {
+  const options: ServerOptions = {
+    settings: { initialWindowSize: windowBytes, maxConcurrentStreams: 1_000 },
+    // Its default of 10 MB refuses streams while large answers leave; what is kept is bounded by requests and queue.
+    maxSessionMemory: Number.MAX_SAFE_INTEGER,
+  };
+  const tls = access?.tls;
+  if (!tls) return createServer(options);
+  const server = createSecureServer({ ...options, ...tls.options });
+  server.on('tlsClientError', (error) => log.debug({ err: error }, 'a TLS handshake failed'));
+  tls.secure(server);
+  return server;
+}
+
+interface Begun {
+  headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came. */
+  rawHeaders: readonly string[];
+  closing: AbortSignal;
+}
+
+function answer(stream: ServerHttp2Stream, { headers, rawHeaders, closing }: Begun, options: GrpcServerOptions): void {
   const { methods, now, log } = options;
   stream.on('error', (error) => log.debug({ err: error }, 'a gRPC stream failed'));
   const type = headers['content-type'];
@@ -121,18 +148,30 @@ function answer(
   const fail = (error: unknown): void => {
     if (!left.signal.aborted) responder.end(failureTrailers(error, requestLog));
   };
-  try {
-    const path = String(headers[':path']);
-    const call: GrpcCall = { deadline: deadlineOf(headers, now), signal: left.signal, closing, log: requestLog };
+  const begin = (path: string, log: Log): void => {
+    const call: GrpcCall = { deadline: deadlineOf(headers, now), signal: left.signal, closing, log };
     const [unary, streamed] = [own(methods.unary, path), own(methods.streams, path)];
     const source: Source = { stream, encoding: text(headers['grpc-encoding']), maxBytes: options.maxRequestBytes };
     if (unary) answerUnary(source, unary, call, responder, fail);
     else if (streamed) answerStream(source, streamed, call, responder, now).catch(fail);
     else throw new RequestError('MethodNotAllowed', `there is no method ${path.slice(0, 200)}`);
+  };
+  try {
+    const path = String(headers[':path']);
+    const { access, openPaths } = options;
+    if (!access?.authorize || openPaths?.includes(path)) begin(path, requestLog);
+    else
+      authorized(access.authorize, rawHeaders)
+        .then(({ by, name }) => begin(path, requestLog.child({ caller: name, by })))
+        .catch(fail);
   } catch (error) {
     fail(error);
   }
 }
+
+/** Nothing of the message is read meanwhile. */
+const authorized = async (authorize: Authorize, rawHeaders: readonly string[]): Promise<Caller> =>
+  authorize(rawHeaders);
 
 interface Source {
   stream: ServerHttp2Stream;

@@ -5,7 +5,9 @@ import { limits } from '../limits.ts';
 const statusOf: Readonly<Record<RequestErrorCode, number>> = {
   InvalidArgument: 400,
   LoadFailed: 400,
+  Unauthenticated: 401,
   NotAllowed: 403,
+  Forbidden: 403,
   NotFound: 404,
   MethodNotAllowed: 405,
   TooLarge: 413,
@@ -16,6 +18,12 @@ const statusOf: Readonly<Record<RequestErrorCode, number>> = {
   NotReady: 503,
   ModelCrashed: 503,
   DeadlineExceeded: 504,
+};
+
+/** As RFC 6750 has them, of those answers that a client can do something about by who it is. */
+const challengeOf: Partial<Record<RequestErrorCode, string>> = {
+  Unauthenticated: 'Bearer realm="modelyard"',
+  Forbidden: 'Bearer realm="modelyard", error="insufficient_scope"',
 };
 
 /** Fastify's own errors by their codes; their messages may name internals, so ours replace them. */
@@ -36,6 +44,8 @@ export function sendError(reply: FastifyReply, error: Error & { code?: string; s
     // Fastify would close the connection under a client that still sends, which then sees no answer.
     if (known.code === 'TooLarge') void reply.removeHeader('connection');
     if (known.retryAfterSeconds !== undefined) void reply.header('retry-after', known.retryAfterSeconds);
+    const challenge = challengeOf[known.code];
+    if (challenge !== undefined) void reply.header('www-authenticate', challenge);
     return reply.code(statusOf[known.code]).send({ error: known.message });
   }
   if (isZlib(error.code)) return reply.code(400).send({ error: 'body: is not compressed as Content-Encoding says' });

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { Server as SecureServer } from 'node:tls';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
 import type { Log } from '../../../lib/log.ts';
 import { RequestError } from '../../errors.ts';
+import type { Access } from '../access/access.ts';
 import { limits } from '../limits.ts';
 import { requestIdOf } from '../request-id.ts';
+import { addAuthorization } from './authorization.ts';
 import { addContentEncodings } from './content-encodings.ts';
 import { sendError } from './errors.ts';
 import { addExplainRoutes } from './explain-routes.ts';
@@ -12,10 +15,17 @@ import { addRepositoryRoutes } from './repository-routes.ts';
 import type { RouteOptions } from './requests.ts';
 import { addV1Routes } from './v1-routes.ts';
 
+export interface RestOptions extends RouteOptions {
+  access: Pick<Access, 'authorize' | 'tls'>;
+  log: Log;
+}
+
 /** The Open Inference Protocol over REST with its extensions, the protocol's first version, and `predict`. */
-export function createRestServer(options: RouteOptions & { log: Log }): FastifyInstance {
+export function createRestServer(options: RestOptions): FastifyInstance {
   const baseLog: FastifyBaseLogger = options.log;
+  const { authorize, tls } = options.access;
   const app = Fastify({
+    ...secured(tls),
     loggerInstance: baseLog,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: limits.requestBytes,
@@ -29,6 +39,11 @@ export function createRestServer(options: RouteOptions & { log: Log }): FastifyI
     frameworkErrors: (error, _request, reply) => void sendError(reply, error),
     clientErrorHandler: (error, socket) => {
       if (error.code === 'ECONNRESET' || !socket.writable) return;
+      if (isOfTls(error)) {
+        options.log.debug({ err: error }, 'a TLS handshake failed');
+        socket.destroy();
+        return;
+      }
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
       const body = JSON.stringify({ error: 'not a valid HTTP request' });
       socket.end(
@@ -46,6 +61,7 @@ export function createRestServer(options: RouteOptions & { log: Log }): FastifyI
     void reply.header('x-request-id', request.id);
     done();
   });
+  if (authorize) addAuthorization(app, authorize);
   app.addHook('onSend', (_request, reply, payload, done) => {
     // Every answer then asks the client to reconnect, which leads it elsewhere.
     if (options.isDraining()) void reply.header('connection', 'close');
@@ -61,8 +77,14 @@ export function createRestServer(options: RouteOptions & { log: Log }): FastifyI
   addRepositoryRoutes(app, options);
   addV1Routes(app, options);
   refuseOtherMethods(app, new Map(methods));
+  tls?.secure(app.server as unknown as SecureServer);
   return app;
 }
+
+/** Fastify's type for a server in the clear serves for both: nothing here tells them apart. */
+const secured = (tls: Access['tls']): object => (tls ? { https: tls.options } : {});
+
+const isOfTls = ({ code = '' }: { code?: string }): boolean => /^ERR_(SSL|TLS)_/.test(code);
 
 const standardMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'];
 
