@@ -67,7 +67,11 @@ export async function grpcCall(
     says = true,
   }: { path?: string; tls?: ClientTls; says?: boolean } = {},
 ): Promise<GrpcEnd> {
-  const session: ClientHttp2Session = connectHttp2(`${tls ? 'https' : 'http'}://${host}:${ports.grpc}`, tls ?? {});
+  const session: ClientHttp2Session = connectHttp2(`${tls ? 'https' : 'http'}://${host}:${ports.grpc}`, {
+    ...tls,
+    // So that a header may come twice.
+    strictSingleValueFields: false,
+  });
   try {
     return await new Promise<GrpcEnd>((resolve, reject) => {
       const failed = new Error('the connection ended without an answer');
