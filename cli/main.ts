@@ -71,6 +71,12 @@ withNamespace('predict <name>', 'send an image or tensors to a deployment and pr
   .option('--input <json>', 'tensors: the inputs of an Open Inference Protocol request, or @FILE')
   .option('--url <url>', 'where it answers, instead of the running session')
   .option('--grpc', 'ask over gRPC')
+  .option('--api-key-file <file>', 'holds an API key')
+  .option('--token-file <file>', 'holds a token of the OpenID Connect issuer')
+  .option('--ca <file>', 'the authority of the server, PEM')
+  .option('--cert <file>', 'a certificate to show, PEM')
+  .option('--key <file>', 'the key of that certificate, PEM')
+  .option('--server-name <name>', "what the server's certificate must be for")
   .action((name: string, options: PredictOptions) => predict(terminal, name, options));
 withNamespace('logs <name>', 'show what the pods of a deployment or job wrote, or one pod; also KIND/NAME')
   .option('-f, --follow', 'go on until Ctrl-C')

@@ -1,6 +1,9 @@
 /** Why a call has no result. `Unavailable` and `TooManyRequests` may be tried again later. */
 export type ModelClientErrorCode =
   | 'InvalidArgument'
+  /** No valid API key or token was sent. */
+  | 'Unauthenticated'
+  | 'Forbidden'
   | 'NotFound'
   | 'TooManyRequests'
   | 'Unavailable'

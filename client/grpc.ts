@@ -1,7 +1,16 @@
 import { fileURLToPath } from 'node:url';
-import { credentials, makeClientConstructor, Metadata, status, type Client, type ServiceError } from '@grpc/grpc-js';
+import {
+  credentials,
+  makeClientConstructor,
+  Metadata,
+  status,
+  type ChannelCredentials,
+  type Client,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { isDataType } from '../lib/tensor-codec.ts';
+import { accessHeaders, type ClientAccess, type ClientTls } from './access.ts';
 import { ModelClientError, type ModelClientErrorCode } from './errors.ts';
 import {
   metadataOf,
@@ -18,6 +27,8 @@ const proto = fileURLToPath(new URL('../runtime/proto/open_inference.proto', imp
 const codes: Partial<Record<status, ModelClientErrorCode>> = {
   [status.INVALID_ARGUMENT]: 'InvalidArgument',
   [status.UNIMPLEMENTED]: 'InvalidArgument',
+  [status.UNAUTHENTICATED]: 'Unauthenticated',
+  [status.PERMISSION_DENIED]: 'Forbidden',
   [status.NOT_FOUND]: 'NotFound',
   [status.RESOURCE_EXHAUSTED]: 'TooManyRequests',
   [status.UNAVAILABLE]: 'Unavailable',
@@ -31,20 +42,21 @@ interface InferResponse {
 }
 
 /** Open Inference Protocol over gRPC, with tensors as raw contents. */
-export function grpcTransport(address: string, model: string): Transport {
+export function grpcTransport(address: string, model: string, access: ClientAccess): Transport {
   const loaded = loadSync(proto, { keepCase: true, longs: Number, defaults: true });
   const service = loaded['inference.GRPCInferenceService'] as ServiceDefinition;
   const client: Client = new (makeClientConstructor(service, 'GRPCInferenceService'))(
     address,
-    credentials.createInsecure(),
-    { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 },
+    access.tls ? channelCredentials(access.tls) : credentials.createInsecure(),
+    { 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1, ...nameOptions(access.tls) },
   );
 
-  const send = <T>(name: string, message: object, { signal, timeoutMs, requestId }: CallOptions): Promise<T> =>
-    new Promise((resolve, reject) => {
+  const send = async <T>(name: string, message: object, { signal, timeoutMs, requestId }: CallOptions): Promise<T> => {
+    const headers = new Metadata();
+    for (const [key, value] of Object.entries(await accessHeaders(access))) headers.set(key, value);
+    return new Promise((resolve, reject) => {
       const method = service[name];
       if (!method) throw new Error(`the protocol has no ${name}`);
-      const headers = new Metadata();
       if (requestId !== undefined) headers.set('x-request-id', requestId);
       const done = (error: ServiceError | null, answer?: unknown): void => {
         signal.removeEventListener('abort', cancel);
@@ -64,6 +76,7 @@ export function grpcTransport(address: string, model: string): Transport {
       signal.addEventListener('abort', cancel, { once: true });
       if (signal.aborted) cancel();
     });
+  };
 
   const infer = async (inputs: RawTensor[], call: CallOptions): Promise<RawTensor[]> => {
     const message = {
@@ -98,6 +111,14 @@ export function grpcTransport(address: string, model: string): Transport {
     },
   };
 }
+
+function channelCredentials({ ca, certificate, key }: ClientTls): ChannelCredentials {
+  const bytes = (pem: string | Buffer | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
+  return credentials.createSsl(bytes(ca), bytes(key), bytes(certificate));
+}
+
+const nameOptions = ({ serverName }: ClientTls = {}): Record<string, string> =>
+  serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName };
 
 function failure(error: ServiceError): Error {
   const own = new ModelClientError(codes[error.code] ?? 'ServerError', error.details, {

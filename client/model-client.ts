@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeTensor, type TensorDataType, type TensorElements, type TensorValues } from '../lib/tensor-codec.ts';
+import type { ClientAccess } from './access.ts';
 import { ModelClientError } from './errors.ts';
 import { grpcTransport } from './grpc.ts';
 import { restTransport } from './rest.ts';
@@ -35,7 +36,7 @@ export interface PredictOptions {
   requestId?: string;
 }
 
-export interface ModelClientOptions {
+export interface ModelClientOptions extends ClientAccess {
   /** The ModelDeployment's name, or where it serves several models the name of one of them. */
   model: string;
   /** Tries after the first; 3 unless told otherwise. */
@@ -60,12 +61,12 @@ export class ModelClient {
 
   /** `url` is the server's, such as http://digits.default.svc. */
   static rest(url: string, options: ModelClientOptions): ModelClient {
-    return new ModelClient(restTransport(url, options.model), options);
+    return new ModelClient(restTransport(url, options.model, options), options);
   }
 
   /** `address` is HOST:PORT. */
   static grpc(address: string, options: ModelClientOptions): ModelClient {
-    return new ModelClient(grpcTransport(address, options.model), options);
+    return new ModelClient(grpcTransport(address, options.model, options), options);
   }
 
   /** A JPEG or PNG, classified: labels by falling score. */

@@ -1,5 +1,6 @@
 import { Agent, request, type Dispatcher } from 'undici';
 import { elementSize, encodeTensor, isDataType, type TensorElements } from '../lib/tensor-codec.ts';
+import { accessHeaders, type ClientAccess, type ClientTls } from './access.ts';
 import { ModelClientError, type ModelClientErrorCode } from './errors.ts';
 import {
   metadataOf,
@@ -12,6 +13,8 @@ import {
 } from './transport.ts';
 
 const codes: Readonly<Record<number, ModelClientErrorCode>> = {
+  401: 'Unauthenticated',
+  403: 'Forbidden',
   404: 'NotFound',
   429: 'TooManyRequests',
   499: 'Cancelled',
@@ -34,11 +37,12 @@ interface Answer {
 }
 
 /** Open Inference Protocol over REST, with tensors as raw bytes behind the JSON. */
-export function restTransport(url: string, model: string): Transport {
-  const agent = new Agent({ keepAliveTimeout: 30_000 });
+export function restTransport(url: string, model: string, access: ClientAccess): Transport {
+  const agent = new Agent({ keepAliveTimeout: 30_000, ...(access.tls && { connect: connectOptions(access.tls) }) });
   const base = `${url.replace(/\/+$/, '')}/v2/models/${encodeURIComponent(model)}`;
 
   const send = async (path: string, { method, headers = {}, body }: Sent, call: CallOptions): Promise<Answer> => {
+    const who = await accessHeaders(access);
     try {
       const answer = await request(`${base}${path}`, {
         method,
@@ -46,6 +50,7 @@ export function restTransport(url: string, model: string): Transport {
         signal: call.signal,
         headers: {
           ...headers,
+          ...who,
           'request-timeout': String(call.timeoutMs / 1000),
           ...(call.requestId !== undefined && { 'x-request-id': call.requestId }),
         },
@@ -97,6 +102,13 @@ export function restTransport(url: string, model: string): Transport {
     close: () => agent.close(),
   };
 }
+
+const connectOptions = ({ ca, certificate, key, serverName }: ClientTls) => ({
+  ...(ca !== undefined && { ca }),
+  ...(certificate !== undefined && { cert: certificate }),
+  ...(key !== undefined && { key }),
+  ...(serverName !== undefined && { servername: serverName }),
+});
 
 function readOutputs({ headers, body }: Answer): RawTensor[] {
   const length = headers[headerLength];

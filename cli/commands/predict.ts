@@ -1,13 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { ModelClient, type TensorInput } from '../../client/model-client.ts';
+import type { ClientTls } from '../../client/access.ts';
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
 import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
 import { CliError } from '../errors.ts';
+import { accessOf, content, type AccessOptions } from '../model-access.ts';
 import { tableText } from '../printer.ts';
 import { ask } from '../session-client.ts';
 import type { Terminal } from '../terminal.ts';
 
-export interface PredictOptions {
+export interface PredictOptions extends AccessOptions {
   namespace: string;
   /** Which of several models. */
   model?: string;
@@ -22,15 +23,6 @@ interface OipInput {
   datatype: TensorInput['dataType'];
   shape: number[];
   data: unknown[];
-}
-
-/** The person's file, or why it cannot be read. @throws CliError BadInput */
-async function content(option: string, file: string): Promise<Buffer> {
-  try {
-    return await readFile(file);
-  } catch (error) {
-    throw new CliError('BadInput', `${option} ${file}: ${(error as Error).message}`);
-  }
 }
 
 /** `{"inputs":[{name,datatype,shape,data}]}`, or that list alone. @throws CliError BadInput */
@@ -55,19 +47,38 @@ async function tensors(input: string): Promise<Record<string, TensorInput>> {
   );
 }
 
-/** The model's name in URLs. @throws CliError BadInput where it is one of several and not named, NoSession */
-async function modelNamed(
-  terminal: Terminal,
+interface Place {
+  /** `HOST:PORT`. */
+  host: string;
+  /** Absent: unless options ask for it, the connection is in the clear. */
+  tls?: ClientTls;
+}
+
+const at = (url: string): Place => ({
+  host: url.replace(/^https?:\/\//, ''),
+  ...(url.startsWith('https://') ? { tls: {} } : {}),
+});
+
+/** What the session runs under that name. */
+async function inSession(
+  folder: string,
   name: string,
-  { namespace, model, url }: PredictOptions,
-): Promise<string> {
-  if (model !== undefined || url !== undefined) return model ?? name;
-  const deployments = await ask(terminal.folder, { method: 'list', kind: modelDeploymentKind, namespace });
-  const deployment = deployments.find(({ metadata }) => metadata.name === name) as ModelDeployment | undefined;
-  const names = deployment?.spec.models?.map((listed) => listed.name) ?? [name];
-  const [first = name] = names;
-  if (names.length === 1) return first;
-  throw new CliError('BadInput', `${name} serves several models; name one of them with --model: ${names.join(', ')}`);
+  { namespace, grpc = false }: PredictOptions,
+): Promise<Place & { models: string[] }> {
+  const endpoint = await ask(folder, { method: 'endpoint', namespace, name });
+  const deployments = await ask(folder, { method: 'list', kind: modelDeploymentKind, namespace });
+  const found = deployments.find(({ metadata }) => metadata.name === name) as ModelDeployment | undefined;
+  // A certificate is for the name that the deployment has on a cluster, not for the address that it has here.
+  const tls = found?.spec.access?.tls && { serverName: `${name}.${namespace}.svc` };
+  const models = found?.spec.models?.map((listed) => listed.name) ?? [name];
+  return { host: grpc ? endpoint.grpc : endpoint.http, ...(tls && { tls }), models };
+}
+
+/** The model's name in URLs. @throws CliError BadInput where it is one of several and not named */
+function modelNamed(name: string, models: readonly string[], asked: string | undefined): string {
+  const [first = name] = models;
+  if (asked !== undefined || models.length === 1) return asked ?? first;
+  throw new CliError('BadInput', `${name} serves several models; name one of them with --model: ${models.join(', ')}`);
 }
 
 /**
@@ -80,11 +91,13 @@ export async function predict(terminal: Terminal, name: string, options: Predict
   if ((image === undefined) === (input === undefined)) {
     throw new CliError('BadInput', 'give exactly one of --image FILE and --input JSON');
   }
-  const model = await modelNamed(terminal, name, options);
-  const endpoint = url === undefined ? await ask(terminal.folder, { method: 'endpoint', namespace, name }) : undefined;
+  const { host, tls, models } =
+    url === undefined ? await inSession(terminal.folder, name, options) : { ...at(url), models: [name] };
+  const access = { model: modelNamed(name, models, options.model), ...(await accessOf(options, tls)) };
+  const isSecure = access.tls !== undefined;
   const client = grpc
-    ? ModelClient.grpc(url ?? endpoint?.grpc ?? '', { model })
-    : ModelClient.rest(url ?? `http://${endpoint?.http ?? ''}`, { model });
+    ? ModelClient.grpc(host, access)
+    : ModelClient.rest(url ?? `${isSecure ? 'https' : 'http'}://${host}`, access);
   try {
     if (image !== undefined) {
       const predictions = await client.predict(await content('--image', image), { signal: terminal.stop });
