@@ -4,8 +4,8 @@ import { createOperator } from '../../operator/operator.ts';
 
 export interface LocalOperatorOptions {
   client: KubeClient;
-  /** Where a deployment answers. */
-  url: (namespace: string, name: string) => string;
+  /** Where a deployment answers, with TLS or without. */
+  url: (namespace: string, name: string, isSecure: boolean) => string;
   log: Log;
 }
 

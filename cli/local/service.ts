@@ -120,8 +120,8 @@ export class Services {
     const key = `${namespace}/${name}`;
     let opened = this.#doors.get(key);
     if (opened === undefined) {
-      const http = new Door(() => this.#backends(namespace, name, 'http'));
-      const grpc = new Door(() => this.#backends(namespace, name, 'grpc'));
+      const http = new Door(() => this.#backends(namespace, name, ['http', 'https']));
+      const grpc = new Door(() => this.#backends(namespace, name, ['grpc']));
       const endpoint = (async () => ({ http: await http.listen(ports.http), grpc: await grpc.listen(ports.grpc) }))();
       opened = { doors: [http, grpc], endpoint };
       this.#doors.set(key, opened);
@@ -140,10 +140,10 @@ export class Services {
     this.#doors.clear();
   }
 
-  #backends(namespace: string, name: string, portName: string): Backend[] {
+  #backends(namespace: string, name: string, portNames: readonly string[]): Backend[] {
     const service = this.#cluster.all(serviceKind, namespace).find(({ metadata }) => metadata.name === name);
     const { selector = {}, ports: own = [] } = (service?.spec ?? {}) as ServiceSpec;
-    const port = own.find((each) => each.name === portName);
+    const port = own.find((each) => each.name !== undefined && portNames.includes(each.name));
     if (port === undefined) return [];
     const matches = labelMatcher(selectorText(selector));
     return this.#cluster
@@ -152,7 +152,8 @@ export class Services {
       .flatMap((pod) => {
         const host = (pod.status as PodStatus).podIP;
         const target = portNumber(pod.spec as PodSpec, port.targetPort ?? port.port);
-        return host === undefined ? [] : [{ host, port: target }];
+        // A pod without a port of that name is none of the Service's endpoints.
+        return host === undefined || Number.isNaN(target) ? [] : [{ host, port: target }];
       });
   }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Log } from '../../lib/log.ts';
 import { modelDeploymentKind } from '../../operator/controllers/kinds.ts';
+import { clusterUrl } from '../../operator/controllers/model-deployment.ts';
 import type { KubeClient } from '../../operator/kube/client.ts';
 import type { KubeObject } from '../../operator/kube/object.ts';
 import { CliError } from '../errors.ts';
@@ -106,7 +107,7 @@ export class Session {
     await writeFile(sessionFile(folder), JSON.stringify(file));
     session.#stopOperator = startLocalOperator({
       client: session.cluster.client('modelyard'),
-      url: (namespace, name) => session.#url(namespace, name),
+      url: (namespace, name, isSecure) => session.#url(namespace, name, isSecure),
       log: options.log,
     });
     return session;
@@ -140,8 +141,10 @@ export class Session {
 
   readonly #urls = new Map<string, Endpoint>();
 
-  #url(namespace: string, name: string): string {
+  #url(namespace: string, name: string, isSecure: boolean): string {
     const endpoint = this.#urls.get(`${namespace}/${name}`);
-    return endpoint === undefined ? `http://${name}.${namespace}.svc` : `http://${endpoint.http}`;
+    return endpoint === undefined
+      ? clusterUrl(namespace, name, isSecure)
+      : `${isSecure ? 'https' : 'http'}://${endpoint.http}`;
   }
 }

@@ -481,6 +481,165 @@ export const crds: readonly Crd[] = [
            "minLength": 1,
            "maxLength": 253
           },
+          "access": {
+           "type": "object",
+           "description": "Who may call, and how connections are made. Absent, everybody who reaches the Service may, in the clear.",
+           "x-kubernetes-validations": [
+            {
+             "rule": "has(self.apiKeys) || has(self.oidc) || has(self.tls)",
+             "message": "set at least one of spec.access.apiKeys, spec.access.oidc and spec.access.tls; leave spec.access out to let everybody in"
+            }
+           ],
+           "properties": {
+            "apiKeys": {
+             "type": "object",
+             "description": "Lets in who sends an API key, as Authorization: Bearer KEY or X-API-Key.",
+             "required": [
+              "secretRef"
+             ],
+             "properties": {
+              "secretRef": {
+               "type": "object",
+               "description": "A Secret in the same namespace with an entry for each caller: its name, and sha256:HEX of its API key. The key itself is in no Secret. A change counts within two minutes, without a restart.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The Secret's name."
+                }
+               }
+              }
+             }
+            },
+            "oidc": {
+             "type": "object",
+             "description": "Lets in who sends a token of an OpenID Connect issuer, as Authorization: Bearer TOKEN.",
+             "required": [
+              "issuer",
+              "audiences"
+             ],
+             "properties": {
+              "issuer": {
+               "type": "string",
+               "description": "The issuer's URL, as its tokens have it in iss.",
+               "maxLength": 1024,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.matches('^https://[^\\\\s/?#@]+(/[^\\\\s?#@]*)?$')",
+                 "message": "must be an https URL without credentials, query and fragment, such as https://login.example.com"
+                }
+               ]
+              },
+              "audiences": {
+               "type": "array",
+               "description": "A token must be for one of these, by its aud.",
+               "minItems": 1,
+               "maxItems": 8,
+               "x-kubernetes-list-type": "set",
+               "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 256
+               }
+              },
+              "jwksUri": {
+               "type": "string",
+               "description": "Where the issuer's public keys are; absent, where its discovery document says.",
+               "maxLength": 1024,
+               "x-kubernetes-validations": [
+                {
+                 "rule": "self.matches('^https://[^\\\\s/?#@]+(/[^\\\\s?#@]*)?$')",
+                 "message": "must be an https URL without credentials, query and fragment, such as https://login.example.com"
+                }
+               ]
+              },
+              "requiredClaims": {
+               "type": "object",
+               "description": "Claims that a token must have beside, each with this value, or with a list that holds it.",
+               "maxProperties": 16,
+               "additionalProperties": {
+                "type": "string",
+                "maxLength": 1024
+               }
+              },
+              "caConfigMapRef": {
+               "type": "object",
+               "description": "A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones where the issuer is asked.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The ConfigMap's name."
+                }
+               }
+              }
+             }
+            },
+            "tls": {
+             "type": "object",
+             "description": "TLS on both ports; the Service then has REST on 443. Renewed certificates are used without a restart.",
+             "required": [
+              "secretRef"
+             ],
+             "x-kubernetes-validations": [
+              {
+               "rule": "!has(self.clientCaConfigMapRef) || self.clientCertificates == 'Required'",
+               "message": "is for spec.access.tls.clientCertificates Required",
+               "fieldPath": ".clientCaConfigMapRef"
+              }
+             ],
+             "properties": {
+              "secretRef": {
+               "type": "object",
+               "description": "A Secret of type kubernetes.io/tls in the same namespace, with tls.crt and tls.key, as cert-manager makes it.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The Secret's name."
+                }
+               }
+              },
+              "clientCertificates": {
+               "type": "string",
+               "description": "Required makes no connection with a client without a certificate, whatever key or token it has.",
+               "default": "None",
+               "enum": [
+                "None",
+                "Required"
+               ]
+              },
+              "clientCaConfigMapRef": {
+               "type": "object",
+               "description": "A ConfigMap in the same namespace whose key ca.crt holds the authorities of clients; absent, ca.crt of the Secret does.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The ConfigMap's name."
+                }
+               }
+              }
+             }
+            }
+           }
+          },
           "serving": {
            "type": "object",
            "description": "How requests are answered.",

@@ -181,6 +181,84 @@ export interface ModelDeploymentSpec {
    */
   serviceAccountName?: string;
   /**
+   * Who may call, and how connections are made. Absent, everybody who reaches the Service may, in the clear.
+   */
+  access?: {
+    /**
+     * Lets in who sends an API key, as Authorization: Bearer KEY or X-API-Key.
+     */
+    apiKeys?: {
+      /**
+       * A Secret in the same namespace with an entry for each caller: its name, and sha256:HEX of its API key. The key itself is in no Secret. A change counts within two minutes, without a restart.
+       */
+      secretRef: {
+        /**
+         * The Secret's name.
+         */
+        name: string;
+      };
+    };
+    /**
+     * Lets in who sends a token of an OpenID Connect issuer, as Authorization: Bearer TOKEN.
+     */
+    oidc?: {
+      /**
+       * The issuer's URL, as its tokens have it in iss.
+       */
+      issuer: string;
+      /**
+       * A token must be for one of these, by its aud.
+       */
+      audiences: string[];
+      /**
+       * Where the issuer's public keys are; absent, where its discovery document says.
+       */
+      jwksUri?: string;
+      /**
+       * Claims that a token must have beside, each with this value, or with a list that holds it.
+       */
+      requiredClaims?: {
+        [k: string]: string;
+      };
+      /**
+       * A ConfigMap in the same namespace whose key ca.crt holds PEM certificates to trust beside the public ones where the issuer is asked.
+       */
+      caConfigMapRef?: {
+        /**
+         * The ConfigMap's name.
+         */
+        name: string;
+      };
+    };
+    /**
+     * TLS on both ports; the Service then has REST on 443. Renewed certificates are used without a restart.
+     */
+    tls?: {
+      /**
+       * A Secret of type kubernetes.io/tls in the same namespace, with tls.crt and tls.key, as cert-manager makes it.
+       */
+      secretRef: {
+        /**
+         * The Secret's name.
+         */
+        name: string;
+      };
+      /**
+       * Required makes no connection with a client without a certificate, whatever key or token it has.
+       */
+      clientCertificates: 'None' | 'Required';
+      /**
+       * A ConfigMap in the same namespace whose key ca.crt holds the authorities of clients; absent, ca.crt of the Secret does.
+       */
+      clientCaConfigMapRef?: {
+        /**
+         * The ConfigMap's name.
+         */
+        name: string;
+      };
+    };
+  };
+  /**
    * How requests are answered.
    */
   serving: {

@@ -44,7 +44,8 @@ function jobsOf(owner: ModelDeployment, stores: ReadStores): TrainingJob[] {
 }
 
 /** Where a deployment answers inside a cluster. */
-export const clusterUrl = (namespace: string, name: string): string => `http://${name}.${namespace}.svc`;
+export const clusterUrl = (namespace: string, name: string, isSecure: boolean): string =>
+  `${isSecure ? 'https' : 'http'}://${name}.${namespace}.svc`;
 
 /** Turns ModelDeployments into pods that serve. */
 export function modelDeploymentController(

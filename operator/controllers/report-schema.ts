@@ -67,6 +67,12 @@ const serving = {
         fault,
       },
     },
+    access: {
+      type: 'object',
+      required: ['reason', 'message', 'closed'],
+      additionalProperties: false,
+      properties: { reason, message: text(16_384), closed: { type: 'boolean' } },
+    },
   },
 };
 

@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
 import { modelRuleCases, modelSchemaCases } from './admission-models.ts';
+import { accessCases } from './admission-access.ts';
 import { uriCases } from './admission-uris.ts';
 
 export const apiVersion = 'modelyard.dev/v1alpha1';
@@ -59,6 +60,11 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
       deployment(`{ model: { uri: '${right}' } }`),
     ]),
   ),
+  ...accessCases.map(([field, says, faulty, right]): [string, object, object] => [
+    `${field}: Invalid value: ${says}`,
+    deployment(`{ ${uri}, access: ${faulty} }`),
+    deployment(`{ ${uri}, access: ${right} }`),
+  ]),
   [
     'spec.serving.batching.maxDelay: Invalid value: must be a duration',
     deployment(`{ ${uri}, serving: { batching: { maxDelay: '2' } } }`),
@@ -376,6 +382,7 @@ export const schemaCases: [spec: string, says: string][] = [
   ...modelSchemaCases,
   [`{ ${uri}, replicas: -1 }`, 'spec.replicas: Invalid value: -1: should be greater than or equal to 0'],
   [`{ ${uri}, replicas: 1.5 }`, 'spec.replicas: Invalid value: 1.5: must be of type integer'],
+  [`{ ${uri}, access: { oidc: { issuer: 'https://a.b' } } }`, 'spec.access.oidc.audiences: Required value'],
   [`{ ${uri}, serving: { timeout: 1 } }`, 'spec.serving.timeout: Invalid value: 1: must be of type string'],
   ['{ model: { uri: s3://a/b, task: Foo } }', 'spec.model.task: Unsupported value: "Foo": supported values: "Tensor"'],
   [`{ model: { uri: s3://${'a'.repeat(2_000)} } }`, 'spec.model.uri: Too long: may not be more than 1024 characters'],

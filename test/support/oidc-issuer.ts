@@ -9,7 +9,7 @@ export interface Issuer {
   url: string;
   /** Of the key that it signs with now. */
   publicKey: CryptoKey;
-  publicJwk: JWK;
+  publicJwk: JWK & { kid: string };
   privateKey: CryptoKey;
   /** Paths that were asked for. */
   asked: string[];

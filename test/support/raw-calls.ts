@@ -67,11 +67,9 @@ export async function grpcCall(
     says = true,
   }: { path?: string; tls?: ClientTls; says?: boolean } = {},
 ): Promise<GrpcEnd> {
-  const session: ClientHttp2Session = connectHttp2(`${tls ? 'https' : 'http'}://${host}:${ports.grpc}`, {
-    ...tls,
-    // So that a header may come twice.
-    strictSingleValueFields: false,
-  });
+  // The types do not know the option that lets a header come twice.
+  const options: SecureClientSessionOptions = Object.assign({ ...tls }, { strictSingleValueFields: false });
+  const session: ClientHttp2Session = connectHttp2(`${tls ? 'https' : 'http'}://${host}:${ports.grpc}`, options);
   try {
     return await new Promise<GrpcEnd>((resolve, reject) => {
       const failed = new Error('the connection ended without an answer');

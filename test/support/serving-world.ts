@@ -1,6 +1,7 @@
 /** A ModelDeployment with what a cluster would have made of it, described in a few words for tests of pure code. */
 import type { ServingReport, SharedModelReport } from '../../runtime/contract.ts';
 import { admit, faultsText } from '../../operator/api/admit.ts';
+import { clusterUrl } from '../../operator/controllers/model-deployment.ts';
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
 import type { Deployment, Pod } from '../../operator/core/objects.ts';
 import type { PodReport, ServingInputs, ServingObserved } from '../../operator/core/serving/observed.ts';
@@ -18,6 +19,7 @@ interface WorldPod {
   report?: ServingReport['model'];
   /** Instead: what it says of several models. */
   models?: SharedModelReport[];
+  access?: ServingReport['access'];
 }
 
 export interface World {
@@ -35,7 +37,7 @@ export interface World {
 
 export const testInputs: ServingInputs = {
   ...runtimeInputs,
-  url: (namespace, name) => `http://${name}.${namespace}.svc`,
+  url: clusterUrl,
 };
 
 export function admitted(world: World): ModelDeployment {
@@ -77,9 +79,10 @@ export function observe(world: World): { observed: ServingObserved; inputs: Serv
     status: podStatus ?? ready,
   }));
   const reports = new Map(
-    (world.pods ?? []).flatMap(({ name, report, models }): [string, PodReport][] => {
-      if (models !== undefined) return [[name, { version: 1, kind: 'SharedServing', podName: name, models }]];
-      return report === undefined ? [] : [[name, { version: 1, kind: 'Serving', podName: name, model: report }]];
+    (world.pods ?? []).flatMap(({ name, report, models, access }): [string, PodReport][] => {
+      const common = { version: 1, podName: name, ...(access && { access }) } as const;
+      if (models !== undefined) return [[name, { ...common, kind: 'SharedServing', models }]];
+      return report === undefined ? [] : [[name, { ...common, kind: 'Serving', model: report }]];
     }),
   );
   const observed = {

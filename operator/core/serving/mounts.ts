@@ -1,5 +1,6 @@
 import type { ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
 import type { Mount } from '../pod-setup.ts';
+import { accessMounts } from './access.ts';
 import { claimsOf } from './models.ts';
 
 type Volume = NonNullable<NonNullable<ModelDeploymentSpec['podTemplate']>['volumes']>[number];
@@ -20,5 +21,5 @@ function volumeMount({ configMap, secret, persistentVolumeClaim }: Volume, index
 /** What a node mounts for a pod that serves, and has to be there. */
 export function mountsOf(spec: ModelDeploymentSpec): Mount[] {
   const claims = claimsOf(spec).map(({ name, field }): Mount => ({ kind: 'PersistentVolumeClaim', name, field }));
-  return [...claims, ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? [])];
+  return [...claims, ...accessMounts(spec.access), ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? [])];
 }

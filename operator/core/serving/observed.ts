@@ -29,8 +29,8 @@ export interface ServingObserved {
 
 /** What the operator was configured with. */
 export interface ServingInputs extends RuntimeInputs {
-  /** Where a deployment answers. */
-  url(namespace: string, name: string): string;
+  /** Where a deployment answers, with TLS or without. */
+  url(namespace: string, name: string, isSecure: boolean): string;
 }
 
 /** The pods of one revision that are not on their way out, by name. */

@@ -12,7 +12,7 @@ const words: PodWords = {
   resources: 'spec.resources',
   accelerator: 'spec.accelerator',
   podTemplate: 'spec.podTemplate',
-  storage: 'spec.model.storage',
+  storage: 'spec.model.storage or spec.access',
   runtime: () => 'the runtime',
 };
 const sharedWords: PodWords = { ...words, storage: 'spec.storage' };

@@ -1,10 +1,11 @@
-import { drainDelayMs, modelsFile, paths, ports, servingEnv } from '../../../runtime/contract.ts';
+import { drainDelayMs, modelsFile, paths, servingEnv } from '../../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
 import { wholeQuantity } from '../../api/quantity.ts';
 import { asStored } from '../as-stored.ts';
 import { durationMs } from '../duration.ts';
 import { labels, revisionOf, servingLabels, servingNames, servingSelector } from '../metadata.ts';
 import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv } from '../pod-template.ts';
+import { accessEnv, accessVolumeMounts, accessVolumes, servingPorts } from './access.ts';
 import { claimsOf, modelsOf, modelStorage } from './models.ts';
 import type { ServingInputs } from './observed.ts';
 
@@ -54,7 +55,7 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
     [servingEnv.allowFileUris]: inputs.allowFileUris ? 'true' : undefined,
   });
   const uris = modelsOf(spec).flatMap(({ uri }) => uri ?? []);
-  return [...plain, ...podEnv(), ...storageEnv(uris, storage)];
+  return [...plain, ...accessEnv(spec.access), ...podEnv(), ...storageEnv(uris, storage)];
 }
 
 /** The volume of a claim with models. The first one's name is as old as the operator: another would be a rollout. */
@@ -73,6 +74,7 @@ function volumes(spec: ModelDeploymentSpec, name: string): object[] {
       ? []
       : [{ name: 'modelyard-models', configMap: { name: servingNames(name).models } }]),
     ...claims,
+    ...accessVolumes(spec.access),
     ...(spec.podTemplate?.volumes ?? []),
   ];
 }
@@ -89,6 +91,7 @@ function volumeMounts(spec: ModelDeploymentSpec): object[] {
     { name: 'modelyard-pin', mountPath: paths.pin, readOnly: true },
     ...(spec.models === undefined ? [] : [{ name: 'modelyard-models', mountPath: paths.models, readOnly: true }]),
     ...claims,
+    ...accessVolumeMounts(spec.access),
     ...(spec.podTemplate?.volumeMounts ?? []),
   ];
 }
@@ -111,7 +114,13 @@ export function servingPod(owner: ModelDeployment, inputs: ServingInputs): Shape
   const spec = { ...owner.spec, ...(podTemplate === undefined ? {} : { podTemplate: asStored(podTemplate) }) };
   const given = spec.podTemplate?.metadata;
   const container = runtimeContainer(
-    { program: 'serve.ts', ports, env: env(owner, inputs), resources: spec, volumeMounts: volumeMounts(spec) },
+    {
+      program: 'serve.ts',
+      ports: servingPorts(spec.access?.tls),
+      env: env(owner, inputs),
+      resources: spec,
+      volumeMounts: volumeMounts(spec),
+    },
     inputs,
   );
   const shape = podSpec({

@@ -3,7 +3,7 @@ import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { servingMetadata, servingNames, servingSelector } from '../metadata.ts';
 
-/** Where the model answers: REST on 80, gRPC on 9000. Never the admin port. */
+/** Where the model answers: REST on 80, or with TLS on 443, gRPC on 9000. Never the admin port. */
 export function service(owner: ModelDeployment): KubeObject {
   const { name } = owner.metadata;
   return {
@@ -13,10 +13,17 @@ export function service(owner: ModelDeployment): KubeObject {
     spec: {
       type: 'ClusterIP',
       selector: servingSelector(name),
-      ports: [
-        { name: 'http', port: 80, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' },
-        { name: 'grpc', port: ports.grpc, targetPort: 'grpc', protocol: 'TCP', appProtocol: 'kubernetes.io/h2c' },
-      ],
+      ports: owner.spec.access?.tls === undefined ? plainPorts : securePorts,
     },
   };
 }
+
+const plainPorts = [
+  { name: 'http', port: 80, targetPort: 'http', protocol: 'TCP', appProtocol: 'http' },
+  { name: 'grpc', port: ports.grpc, targetPort: 'grpc', protocol: 'TCP', appProtocol: 'kubernetes.io/h2c' },
+];
+
+const securePorts = [
+  { name: 'https', port: 443, targetPort: 'https', protocol: 'TCP', appProtocol: 'https' },
+  { name: 'grpc', port: ports.grpc, targetPort: 'grpcs', protocol: 'TCP', appProtocol: 'https' },
+];

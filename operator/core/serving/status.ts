@@ -1,10 +1,12 @@
+import type { AccessFault } from '../../../runtime/contract.ts';
 import type { ModelDeploymentStatus } from '../../api/model-deployment.gen.ts';
 import { type Condition, findCondition, setCondition } from '../../api/conditions.ts';
 import { type Finding, firstFinding } from '../checks.ts';
 import { selectorText, servingSelector } from '../metadata.ts';
 import type { PlannedEvent } from '../plan.ts';
+import { clip, warning } from '../pod-checks.ts';
 import type { Judgement, ModelAccount } from './model-account.ts';
-import type { ServingInputs, ServingObserved } from './observed.ts';
+import { podsOf, type ServingInputs, type ServingObserved } from './observed.ts';
 import { creationChecks, servingRefusalChecks } from './refusal-checks.ts';
 import { deploymentOf, podFinding, type Rollout, rolloutOf } from './rollout.ts';
 
@@ -43,7 +45,8 @@ function verdictOf(
     specFinding ??
     firstFinding(servingRefusalChecks, observed) ??
     (rollout.complete ? undefined : firstFinding(creationChecks, { deployment: deploymentOf(observed) })) ??
-    (rollout.complete ? undefined : podFinding(observed, revision, now));
+    (rollout.complete ? undefined : podFinding(observed, revision, now)) ??
+    closedFinding(observed, revision);
   if (found === undefined) return [courseOf(observed, rollout), rollout];
   // Until a rollout that has trouble is over, the pods before it still answer: that belongs to the news.
   const answering = rollout.ready > 0 ? ` (${counts(rollout)})` : '';
@@ -62,6 +65,21 @@ function judgements(verdict: Finding, complete: boolean, resolved: Judgement): J
     // Only there while it is true: tools that know kstatus read it as "failed until somebody acts".
     ...(verdict.terminal === true ? [{ type: 'Stalled', status: 'True' as const, reason, message }] : []),
   ];
+}
+
+const accessFaults = (observed: ServingObserved, revision: string): AccessFault[] =>
+  podsOf(observed, revision).flatMap(({ metadata }) => observed.reports.get(metadata.name)?.access ?? []);
+
+/** Nobody gets in, though pods answer. */
+function closedFinding(observed: ServingObserved, revision: string): Finding | undefined {
+  const fault = accessFaults(observed, revision).find(({ closed }) => closed);
+  return fault && warning(fault.reason, clip(fault.message));
+}
+
+/** Some do not get in who should. Only there while it is true. */
+function degraded(observed: ServingObserved, revision: string): Judgement[] {
+  const fault = accessFaults(observed, revision).find(({ closed }) => !closed);
+  return fault ? [{ type: 'Degraded', status: 'True', reason: fault.reason, message: clip(fault.message) }] : [];
 }
 
 /** What an API server takes as an Event's note. */
@@ -93,10 +111,10 @@ export function statusOf(
   specFinding: Finding | undefined,
   account: ModelAccount,
 ): Judged {
-  const { metadata, status } = observed.owner;
+  const { metadata, spec, status } = observed.owner;
   const [verdict, rollout] = verdictOf(observed, revision, specFinding ?? account.finding, inputs.now);
   const before = status?.conditions ?? [];
-  const after = judgements(verdict, rollout.complete, account.resolved);
+  const after = [...judgements(verdict, rollout.complete, account.resolved), ...degraded(observed, revision)];
   const observedGeneration = metadata.generation ?? 0;
   const conditions = after.flatMap((judgement) => {
     const list = setCondition(before, { ...judgement, observedGeneration }, inputs.now);
@@ -110,7 +128,7 @@ export function statusOf(
       readyReplicas: rollout.ready,
       selector: selectorText(servingSelector(metadata.name)),
       revision,
-      url: inputs.url(metadata.namespace ?? 'default', metadata.name),
+      url: inputs.url(metadata.namespace ?? 'default', metadata.name, spec.access?.tls !== undefined),
       ...(observed.trained === undefined ? {} : { trained: observed.trained }),
       ...account.status,
       conditions,

@@ -53,6 +53,20 @@ const podSettings = fc.record(
       }),
     ),
     serviceAccountName: optional(name),
+    access: optional(
+      fc.record(
+        {
+          apiKeys: fc.record({ secretRef: fc.record({ name }) }),
+          oidc: fc.record({
+            issuer: fc.constant('https://login.example.com'),
+            audiences: fc.constant(['modelyard']),
+            requiredClaims: fc.dictionary(name, name, { maxKeys: 3 }),
+          }),
+          tls: fc.record({ secretRef: fc.record({ name }), clientCertificates: fc.constantFrom('None', 'Required') }),
+        },
+        { requiredKeys: ['apiKeys'] },
+      ),
+    ),
     serving: optional(fc.record({ timeout: fc.constantFrom('10ms', '1m30s', '1h'), warmup: fc.boolean() })),
     podTemplate: optional(
       fc.record({
