@@ -45,7 +45,7 @@ async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
 }
 
 /** Makes a certificate authority, valid from an hour before `now` for two days. */
-export async function certificateAuthority(now: Date): Promise<Authority> {
+export async function certificateAuthority(now: Date, name = 'modelyard-test'): Promise<Authority> {
   const validity = { notBefore: new Date(now.getTime() - dayMs / 24), notAfter: new Date(now.getTime() + 2 * dayMs) };
   const newKeys = () => crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const serial = () => `01${randomBytes(15).toString('hex')}`;
@@ -53,7 +53,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
   const root: X509Certificate = await X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: serial(),
-    name: 'CN=modelyard-test',
+    name: `CN=${name}`,
     keys,
     signingAlgorithm: algorithm,
     extensions: [
@@ -63,7 +63,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
   });
 
   const issue = async (
-    name: Record<string, string[]>[],
+    subject: Record<string, string[]>[],
     usages: ExtendedKeyUsage[],
     sans: string[],
     within: Validity = validity,
@@ -72,7 +72,7 @@ export async function certificateAuthority(now: Date): Promise<Authority> {
     const certificate = await X509CertificateGenerator.create({
       ...within,
       serialNumber: serial(),
-      subject: name,
+      subject,
       issuer: root.subject,
       publicKey: own.publicKey,
       signingKey: keys.privateKey,
