@@ -66,8 +66,8 @@ function reporter(terminal: Terminal, session: Session): () => void {
       said.set(keyOf(object), text);
       terminal.print(`${metadata.name} | ${text}`);
       if (ready.status !== 'True' || ready.reason !== 'Ready') continue;
-      void session.endpoint(metadata.namespace ?? 'default', metadata.name).then(({ http, grpc }) => {
-        terminal.print(`${metadata.name} | REST http://${http}/v2/models/${metadata.name}  gRPC ${grpc}`);
+      void session.endpoint(metadata.namespace ?? 'default', metadata.name).then(({ grpc }) => {
+        terminal.print(`${metadata.name} | REST ${status?.url ?? ''}/v2/models/${metadata.name}  gRPC ${grpc}`);
       });
     }
   };

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { tlsFiles } from '../../contract.ts';
 import { TrainingFailure } from '../../errors.ts';
 
-/** The files of a Secret of type kubernetes.io/tls with a `ca.crt`, as cert-manager makes them. */
-const files = { cert: 'tls.crt', key: 'tls.key', ca: 'ca.crt' } as const;
+const files = { cert: tlsFiles.certificate, key: tlsFiles.key, ca: tlsFiles.ca };
 
 /**
  * This pod's certificate and the authority that all pods of the job trust. Read again for every connection, for certificates are renewed
