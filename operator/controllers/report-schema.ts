@@ -42,6 +42,13 @@ const phase = {
   enum: ['Resolving', 'Downloading', 'Loading', 'WarmingUp', 'Ready', 'Failed', 'Draining', 'Unloaded', 'Standby'],
 };
 
+const access = {
+  type: 'object',
+  required: ['reason', 'message', 'closed'],
+  additionalProperties: false,
+  properties: { reason, message: text(16_384), closed: { type: 'boolean' } },
+};
+
 /** `ServingReport` of runtime/contract.ts, with the bounds of the ModelDeployment's status. */
 const serving = {
   type: 'object',
@@ -67,12 +74,7 @@ const serving = {
         fault,
       },
     },
-    access: {
-      type: 'object',
-      required: ['reason', 'message', 'closed'],
-      additionalProperties: false,
-      properties: { reason, message: text(16_384), closed: { type: 'boolean' } },
-    },
+    access,
   },
 };
 
@@ -95,6 +97,7 @@ const sharedServing = {
         properties: { name: text(63), uri: text(512), phase, digest, fault },
       },
     },
+    access,
   },
 };
 

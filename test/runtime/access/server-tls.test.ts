@@ -132,6 +132,31 @@ describe('the authority of clients', () => {
     await expect(greeting(port, old)).rejects.toThrow();
   });
 
+  test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+    'that is another one ends the sessions that the former let in, by %s',
+    async (maxVersion) => {
+      const stranger = await certificateAuthority(new Date(), 'another');
+      const clientCa = mounted({ 'ca.crt': authority.certificate });
+      const port = await listening(tlsOf(mounted(filesOf(own)), clientCa));
+      const { certificate, key } = await authority.client('carol');
+      const options = { port, host: '127.0.0.1', ca: authority.certificate, servername: 'model.test', maxVersion };
+      const visit = (session?: Buffer): Promise<{ session?: Buffer; isReused: boolean; text: string }> =>
+        new Promise((resolve) => {
+          const socket = connect({ ...options, cert: certificate, key, ...(session && { session }) });
+          const seen: { session?: Buffer; isReused: boolean; text: string } = { isReused: false, text: '' };
+          socket.on('session', (ticket: Buffer) => (seen.session = ticket));
+          socket.on('secureConnect', () => (seen.isReused = socket.isSessionReused()));
+          socket.on('data', (bytes: Buffer) => (seen.text += bytes.toString())).on('error', () => undefined);
+          socket.on('close', () => resolve(seen));
+        });
+      const { session } = await visit();
+      expect(await visit(session)).toMatchObject({ isReused: true, text: 'hello' });
+      clientCa.write({ 'ca.crt': stranger.certificate });
+      await until(async () => (await visit()).text === '');
+      expect(await visit(session)).toMatchObject({ isReused: false, text: '' });
+    },
+  );
+
   test('may be several', async () => {
     const stranger = await certificateAuthority(new Date(), 'another');
     const clientCa = mounted({ 'ca.crt': `${authority.certificate}\n${stranger.certificate}` });
