@@ -24,7 +24,7 @@ function tryRead(folder: string): MountedFiles | undefined {
 }
 
 /** How soon a renewal is noticed. */
-export const noticeMs = 2_000;
+const noticeMs = 2_000;
 
 /** Calls back with the files at once, and again whenever they are others. The function it returns ends that. */
 export function watchMounted(

@@ -9,7 +9,7 @@ import {
 import type { Authority, Identity } from '../../cluster/certificates.ts';
 import type { ClientTls } from '../../support/raw-calls.ts';
 
-export interface CertificateLoot {
+interface CertificateLoot {
   /** The one that signs servers and clients. */
   authority: Authority;
   /** One of the attacker's, under the same name. */
