@@ -1,6 +1,6 @@
 import { RequestError } from '../errors.ts';
 import { batchKey } from './batch.ts';
-import type { RunRequest, RunResult } from './messages.ts';
+import type { RunRequest, RunResult, RunTimes } from './messages.ts';
 import type { RunOutcome } from './model-child-handle.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -35,8 +35,25 @@ export interface Waiting {
   priority?: number | undefined;
   /** It shares its run with no other request. */
   isAlone?: boolean;
-  /** Told how long its run took in the model process. */
-  onRun?: (runMs: number) => void;
+  /** Filled in on the request's way. */
+  timeline?: Timeline | undefined;
+}
+
+/** When what happened to a request, in milliseconds since the epoch. */
+export interface Timeline {
+  queuedAt: number | undefined;
+  /** Undefined until its run is over. */
+  run: Run | undefined;
+}
+
+/** A run, the same for all requests that ran together. */
+export interface Run {
+  beganAt: number;
+  endedAt: number;
+  /** How many ran together. */
+  requests: number;
+  /** As the model process measured; undefined where it gave no answer. */
+  times: RunTimes | undefined;
 }
 
 /** As the schedule policy extension has them: 1 is the most urgent. */
@@ -51,7 +68,7 @@ interface Entry {
   key: string | undefined;
   bytes: number;
   priority: number;
-  onRun: Waiting['onRun'];
+  timeline: Timeline | undefined;
   arrivedAt: number;
   settle: (outcome: Tensor[] | Error) => void;
 }
@@ -119,7 +136,7 @@ export class Scheduler {
   }
 
   /** Rejects with RequestError. */
-  infer(request: RunRequest, { timeoutMs, signal, priority, isAlone, onRun }: Waiting): Promise<Tensor[]> {
+  infer(request: RunRequest, { timeoutMs, signal, priority, isAlone, timeline }: Waiting): Promise<Tensor[]> {
     const { queueMaxLength, queueMaxBytes, now } = this.#options;
     const bytes = request.inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const limitMs = Math.min(timeoutMs ?? Infinity, this.#options.timeoutMs);
@@ -130,6 +147,8 @@ export class Scheduler {
         this.#predictedWaitSeconds(),
       );
     }
+    const arrivedAt = now();
+    if (timeline) timeline.queuedAt = arrivedAt;
     return new Promise((resolve, reject) => {
       let settled = false;
       const entry: Entry = {
@@ -137,8 +156,8 @@ export class Scheduler {
         key: isAlone === true ? undefined : batchKey(request),
         bytes,
         priority: priority ?? priorities.standard,
-        onRun,
-        arrivedAt: now(),
+        timeline,
+        arrivedAt,
         settle: (outcome) => {
           if (settled) return;
           settled = true;
@@ -224,15 +243,14 @@ export class Scheduler {
     try {
       const outcome = await runner.run(batch.map(({ request }) => request));
       this.#learn(batch.length, now() - begin);
+      note(batch, { beganAt: begin, endedAt: now(), requests: batch.length, times: outcome });
       observe.ran(
         batch.map(({ arrivedAt }) => begin - arrivedAt),
         outcome,
       );
-      batch.forEach((entry, index) => {
-        entry.onRun?.(outcome.runMs);
-        entry.settle(answerOf(outcome.results[index]));
-      });
+      batch.forEach((entry, index) => entry.settle(answerOf(outcome.results[index])));
     } catch (error) {
+      note(batch, { beganAt: begin, endedAt: now(), requests: batch.length, times: undefined });
       for (const entry of batch) entry.settle(error instanceof Error ? error : new Error(String(error)));
     } finally {
       clearTimeout(timer);
@@ -254,6 +272,10 @@ export class Scheduler {
     if (this.isBusy) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+function note(batch: readonly Entry[], run: Run): void {
+  for (const { timeline } of batch) if (timeline) timeline.run = run;
 }
 
 function answerOf(result: RunResult | undefined): Tensor[] | RequestError {

@@ -48,7 +48,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const access = openAccess({ config: config.access, allowedCidrs: config.storage.allowedCidrs, now, log });
   let draining = false;
   const isDraining = (): boolean => draining;
-  const rest = createRestServer({ repository, metrics, access, now, log, isDraining });
+  const front = { repository, observers: { metrics, now }, isDraining };
+  const rest = createRestServer({ ...front, access, log });
   const report = (): ServingReport | SharedServingReport => {
     const fault = access.fault();
     return { ...models.report(), ...(fault && { access: fault }) };
@@ -69,13 +70,11 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   });
   const address = await rest.listen({ host: config.host, port: options.ports.http });
   const grpc = await startGrpcFront({
-    repository,
-    metrics,
+    ...front,
     access,
     now,
     random,
     log,
-    isDraining,
     host: config.host,
     port: options.ports.grpc,
     maxRequestBytes: limits.requestBytes,

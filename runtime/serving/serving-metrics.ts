@@ -83,17 +83,3 @@ export function createServingMetrics(registry: Registry) {
 }
 
 export type ServingMetrics = ReturnType<typeof createServingMetrics>;
-
-/** Counts an inference request. A name that nobody serves does not become a label: its model is undefined. */
-export function countAnswer(
-  metrics: ServingMetrics,
-  {
-    protocol,
-    model = '',
-    code,
-    durationMs,
-  }: { protocol: string; model: string | undefined; code: string; durationMs: number },
-): void {
-  metrics.requests.inc({ model, protocol, code });
-  metrics.duration.observe({ model, protocol }, durationMs / 1000);
-}

@@ -2,7 +2,7 @@ import type { Predict } from '../../explain/model.ts';
 import type { ExplainRequest, Explanation } from '../../explain/request.ts';
 import { invalid, RequestError } from '../../errors.ts';
 import { limits } from '../limits.ts';
-import { priorities } from '../scheduler.ts';
+import { priorities, type Timeline } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
 import { stringTensor } from '../tasks/text-requests.ts';
 import { floatsOf, textsOf, type Tensor } from '../tensor.ts';
@@ -182,15 +182,15 @@ class Predictor {
     rows: number,
     signal: AbortSignal | undefined,
   ): Promise<{ values: Float32Array | Float64Array; ms: number }> {
-    let ms = targetMs;
+    const timeline: Timeline = { queuedAt: undefined, run: undefined };
     const outputs = await this.#model.infer(inputs, undefined, {
       priority: priorities.background,
       isAlone: true,
-      onRun: (runMs) => (ms = Math.max(0.01, runMs)),
+      timeline,
       ...(signal && { signal }),
     });
     const { values, labels } = numbersIn(outputs, rows, this.#output, this.labels);
     this.labels = labels;
-    return { values, ms };
+    return { values, ms: Math.max(0.01, timeline.run?.times?.runMs ?? targetMs) };
   }
 }

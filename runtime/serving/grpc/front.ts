@@ -1,9 +1,10 @@
+import type { FrontOptions } from '../front-options.ts';
 import { healthMethods } from './health.ts';
-import { inferenceMethods, inferenceService, type InferenceServiceOptions } from './inference-service.ts';
+import { inferenceMethods, inferenceService } from './inference-service.ts';
 import { reflectionMethods } from './reflection.ts';
 import { startGrpcServer, type GrpcServer, type GrpcServerOptions } from './transport.ts';
 
-export type GrpcFrontOptions = InferenceServiceOptions &
+export type GrpcFrontOptions = FrontOptions &
   Omit<GrpcServerOptions, 'methods' | 'openPaths'> &
   Required<Pick<GrpcServerOptions, 'access'>>;
 

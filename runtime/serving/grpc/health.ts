@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RequestError } from '../../errors.ts';
-import type { ModelRepository } from '../model-repository.ts';
+import { isReady, type FrontOptions } from '../front-options.ts';
 import { jsonMethod, methodOf, pathOf, readRequest, writeAnswer } from './definitions.ts';
 import type { GrpcMethods } from './transport.ts';
 
-export interface HealthOptions {
-  repository: ModelRepository;
-  isDraining: () => boolean;
+export interface HealthOptions extends Pick<FrontOptions, 'repository' | 'isDraining'> {
   /** Full names of the services that are as healthy as the server. */
   services: readonly string[];
 }
@@ -49,9 +47,8 @@ export function healthMethods(options: HealthOptions): GrpcMethods {
   };
 }
 
-function statusOf(service: string, { repository, isDraining, services }: HealthOptions): ServingStatus {
-  const model = repository.models.find(({ name }) => name === service);
-  if (!model && service !== '' && !services.includes(service)) return 'SERVICE_UNKNOWN';
-  const reason = model ? model.whyNotReady() : repository.whyNotReady();
-  return reason === undefined && !isDraining() ? 'SERVING' : 'NOT_SERVING';
+function statusOf(service: string, options: HealthOptions): ServingStatus {
+  const model = options.repository.models.find(({ name }) => name === service);
+  if (!model && service !== '' && !options.services.includes(service)) return 'SERVICE_UNKNOWN';
+  return isReady(options, model) ? 'SERVING' : 'NOT_SERVING';
 }

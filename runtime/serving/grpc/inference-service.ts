@@ -1,23 +1,15 @@
-import { RequestError } from '../../errors.ts';
+import { isReady, type FrontOptions } from '../front-options.ts';
 import { infer } from '../inference-request.ts';
 import { limits } from '../limits.ts';
-import { modelVersion, type ModelRepository } from '../model-repository.ts';
+import { modelVersion } from '../model-repository.ts';
 import { modelConfig, modelMetadata, modelStatistics, repositoryIndex, serverMetadata } from '../protocol.ts';
-import { countAnswer, type ServingMetrics } from '../serving-metrics.ts';
+import { observed } from '../observed-request.ts';
 import type { ServedModel } from '../served-model.ts';
 import { jsonMethod, methodOf } from './definitions.ts';
 import { grpcRequest } from './request.ts';
 import { failureOf } from './status.ts';
 import type { GrpcAnswer, GrpcCall, GrpcMethods, StreamMethod } from './transport.ts';
 import { inferResponse, readInferRequest, streamedFailure, streamedResponse, type GrpcInferRequest } from './wire.ts';
-
-export interface InferenceServiceOptions {
-  repository: ModelRepository;
-  metrics: ServingMetrics;
-  /** Milliseconds since the epoch. */
-  now: () => number;
-  isDraining: () => boolean;
-}
 
 interface ModelReference {
   name: string;
@@ -41,8 +33,8 @@ interface Requests {
 export const inferenceService = 'inference.GRPCInferenceService';
 
 /** The Open Inference Protocol over gRPC, with its extensions. */
-export function inferenceMethods(options: InferenceServiceOptions): GrpcMethods {
-  const { repository, isDraining } = options;
+export function inferenceMethods(options: FrontOptions): GrpcMethods {
+  const { repository } = options;
   const json = <Name extends keyof Requests>(
     name: Name,
     answer: (request: Requests[Name]) => object | Promise<object>,
@@ -53,10 +45,8 @@ export function inferenceMethods(options: InferenceServiceOptions): GrpcMethods 
   return {
     unary: {
       ...json('ServerLive', () => ({ live: true })),
-      ...json('ServerReady', () => ({ ready: repository.whyNotReady() === undefined && !isDraining() })),
-      ...json('ModelReady', (request) => ({
-        ready: find(request).whyNotReady() === undefined && !isDraining(),
-      })),
+      ...json('ServerReady', () => ({ ready: isReady(options) })),
+      ...json('ModelReady', (request) => ({ ready: isReady(options, find(request)) })),
       ...json('ServerMetadata', () => serverMetadata),
       ...json('ModelMetadata', async (request) => modelMetadata(await findAwake(request))),
       ...json('ModelConfig', async (request) => ({ config: modelConfig(await findAwake(request)) })),
@@ -79,34 +69,24 @@ export function inferenceMethods(options: InferenceServiceOptions): GrpcMethods 
   };
 }
 
-async function inferred(
+function inferred(
   message: GrpcInferRequest,
   bytes: number,
   { deadline, signal, log }: GrpcCall,
-  { repository, metrics, now }: InferenceServiceOptions,
+  { repository, observers }: FrontOptions,
 ): Promise<GrpcAnswer> {
-  const begin = now();
-  let code = 'ok';
-  let model: ServedModel | undefined;
-  try {
-    model = repository.find(message.modelName, message.modelVersion);
-    await model.awake({ timeoutMs: deadline - begin, signal });
+  const find = (): ServedModel => repository.find(message.modelName, message.modelVersion);
+  return observed({ protocol: 'grpc', find, log }, observers, async (model, timeline) => {
+    await model.awake({ timeoutMs: deadline - observers.now(), signal });
     const request = grpcRequest(message, model.requireSignature().outputs, bytes);
-    const timeoutMs = Math.max(0, Math.min(request.timeoutMs ?? Infinity, deadline - now()));
-    const outputs = await infer(model, request, { timeoutMs, signal });
+    const timeoutMs = Math.max(0, Math.min(request.timeoutMs ?? Infinity, deadline - observers.now()));
+    const outputs = await infer(model, request, { timeoutMs, signal, timeline });
     return inferResponse(model.name, modelVersion, message.id, outputs);
-  } catch (error) {
-    code = error instanceof RequestError ? error.code : 'Bug';
-    throw error;
-  } finally {
-    const durationMs = now() - begin;
-    countAnswer(metrics, { protocol: 'grpc', model: model?.name, code, durationMs });
-    log.debug({ code, durationMs }, 'inference');
-  }
+  });
 }
 
 /** Requests of one stream run as they come, and are answered in their order; a failed one does not end the stream. */
-function streamedInference(options: InferenceServiceOptions): StreamMethod {
+function streamedInference(options: FrontOptions): StreamMethod {
   const answer = async (bytes: Buffer, call: GrpcCall): Promise<GrpcAnswer> => {
     let id = '';
     try {

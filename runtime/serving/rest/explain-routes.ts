@@ -2,13 +2,14 @@ import type { FastifyInstance } from 'fastify';
 import { explanationTensors, instanceExplanations, summaryOf } from '../explain/answer.ts';
 import { explainModel, type ModelExplanation } from '../explain/explanation.ts';
 import { explainParameters } from '../explain/parameters.ts';
+import type { FrontOptions } from '../front-options.ts';
 import { requestedTimeoutMs } from '../inference-request.ts';
 import type { Waiting } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
 import type { Tensor } from '../tensor.ts';
 import { parseExplainRequest, restAnswer } from './codec.ts';
 import { parseExplainInstances } from './instances.ts';
-import { answered, header, type ModelRequest, type RouteOptions } from './requests.ts';
+import { answered, header, headerLength, type ModelRequest } from './requests.ts';
 
 /** What a body asks for, whichever version of the protocol it is written in. */
 interface Asked {
@@ -18,18 +19,15 @@ interface Asked {
 }
 
 /** `explain` beside `infer` of the Open Inference Protocol, with the same inputs. */
-export function addExplainRoutes(app: FastifyInstance, options: RouteOptions): void {
+export function addExplainRoutes(app: FastifyInstance, options: FrontOptions): void {
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version'])
     app.post(`${path}/explain`, (request: ModelRequest, reply) =>
       answered(request, reply, request.params, options, async (model, body, waiting) => {
-        const asked = parseExplainRequest(body, header(request, 'inference-header-content-length'));
+        const asked = parseExplainRequest(body, header(request, headerLength));
         const explanation = await explained(model, asked, waiting);
-        const answer = restAnswer(model.name, asked.id, explanationTensors(explanation), () => asked.isBinary, {
+        return restAnswer(model.name, asked.id, explanationTensors(explanation), () => asked.isBinary, {
           ...summaryOf(explanation),
         });
-        if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
-        void reply.header('inference-header-content-length', answer.headerLength);
-        return reply.type('application/octet-stream').send(answer.body);
       }),
     );
 }

@@ -4,6 +4,7 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type
 import type { Log } from '../../../lib/log.ts';
 import { RequestError } from '../../errors.ts';
 import type { Access } from '../access/access.ts';
+import type { FrontOptions } from '../front-options.ts';
 import { limits } from '../limits.ts';
 import { requestIdOf } from '../request-id.ts';
 import { addAuthorization } from './authorization.ts';
@@ -12,10 +13,9 @@ import { sendError } from './errors.ts';
 import { addExplainRoutes } from './explain-routes.ts';
 import { addInferenceRoutes } from './inference-routes.ts';
 import { addRepositoryRoutes } from './repository-routes.ts';
-import type { RouteOptions } from './requests.ts';
 import { addV1Routes } from './v1-routes.ts';
 
-export interface RestOptions extends RouteOptions {
+export interface RestOptions extends FrontOptions {
   access: Pick<Access, 'authorize' | 'tls'>;
   log: Log;
 }

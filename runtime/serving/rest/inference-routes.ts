@@ -1,35 +1,34 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { RequestError } from '../../errors.ts';
+import { isReady, type FrontOptions } from '../front-options.ts';
 import { infer } from '../inference-request.ts';
 import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from '../protocol.ts';
 import type { ServedModel } from '../served-model.ts';
 import { parseRestRequest, restAnswer } from './codec.ts';
-import { answered, header, type ModelRequest, type RouteOptions } from './requests.ts';
-
-const headerLength = 'inference-header-content-length';
+import { answered, header, headerLength, jsonAnswer, type ModelRequest } from './requests.ts';
 
 /** The Open Inference Protocol's paths of server and models, and `predict` with the task's natural body. */
-export function addInferenceRoutes(app: FastifyInstance, options: RouteOptions): void {
-  const { repository, isDraining } = options;
+export function addInferenceRoutes(app: FastifyInstance, options: FrontOptions): void {
+  const { repository } = options;
   app.get('/v2', () => serverMetadata);
   app.get('/v2/health/live', () => ({ live: true }));
   app.get('/v2/health/ready', (_request, reply) => {
-    const ready = repository.whyNotReady() === undefined && !isDraining();
+    const ready = isReady(options);
     return reply.code(ready ? 200 : 503).send({ ready });
   });
   app.get('/v2/models/stats', () => modelStatistics(repository.models));
   for (const path of ['/v2/models/:model', '/v2/models/:model/versions/:version']) addModelRoutes(app, path, options);
 }
 
-function addModelRoutes(app: FastifyInstance, path: string, options: RouteOptions): void {
-  const { repository, isDraining } = options;
+function addModelRoutes(app: FastifyInstance, path: string, options: FrontOptions): void {
+  const { repository } = options;
   const find = ({ params: { model, version } }: ModelRequest): ServedModel => repository.find(model, version);
   const findAwake = ({ params: { model, version } }: ModelRequest): Promise<ServedModel> =>
     repository.findAwake(model, version);
   app.get(path, async (request: ModelRequest) => modelMetadata(await findAwake(request)));
   app.get(`${path}/ready`, (request: ModelRequest, reply) => {
     const model = find(request);
-    const ready = model.whyNotReady() === undefined && !isDraining();
+    const ready = isReady(options, model);
     return reply.code(ready ? 200 : 503).send({ name: model.name, ready });
   });
   app.get(`${path}/config`, async (request: ModelRequest) => modelConfig(await findAwake(request)));
@@ -38,10 +37,7 @@ function addModelRoutes(app: FastifyInstance, path: string, options: RouteOption
     answered(request, reply, request.params, options, async (model, body, waiting) => {
       const parsed = parseRestRequest(body, header(request, headerLength), model.requireSignature());
       const outputs = await infer(model, parsed, { ...waiting, timeoutMs: parsed.timeoutMs ?? waiting.timeoutMs });
-      const answer = restAnswer(model.name, parsed.id, outputs, parsed.isBinary);
-      if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
-      void reply.header(headerLength, answer.headerLength);
-      return reply.type('application/octet-stream').send(answer.body);
+      return restAnswer(model.name, parsed.id, outputs, parsed.isBinary);
     }),
   );
   app.post(`${path}/predict`, (request: ModelRequest, reply) =>
@@ -49,8 +45,9 @@ function addModelRoutes(app: FastifyInstance, path: string, options: RouteOption
       const signature = model.requireSignature();
       checkMediaType(request, model.task.bodyTypes);
       const outputs = await model.infer(model.task.toInputs(body, signature), undefined, waiting);
-      const text = `{"model_name":${JSON.stringify(model.name)},"predictions":${model.task.toPredictions(outputs)}}`;
-      return reply.type('application/json').send(text);
+      return jsonAnswer(
+        `{"model_name":${JSON.stringify(model.name)},"predictions":${model.task.toPredictions(outputs)}}`,
+      );
     }),
   );
 }

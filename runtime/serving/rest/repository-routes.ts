@@ -1,11 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid } from '../../errors.ts';
+import type { FrontOptions } from '../front-options.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { repositoryIndex } from '../protocol.ts';
-import { bodyOf, type ModelRequest, type RouteOptions } from './requests.ts';
+import { bodyOf, type ModelRequest } from './requests.ts';
 
 /** The model repository extension of the Open Inference Protocol. */
-export function addRepositoryRoutes(app: FastifyInstance, { repository }: RouteOptions): void {
+export function addRepositoryRoutes(app: FastifyInstance, { repository }: FrontOptions): void {
   app.post('/v2/repository/index', (request) => {
     const { ready = false } = jsonOf(request);
     if (typeof ready !== 'boolean') throw invalid('ready: must be true or false');

@@ -1,18 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { RequestError, invalid } from '../../errors.ts';
-import type { ModelRepository } from '../model-repository.ts';
+import { invalid } from '../../errors.ts';
+import type { FrontOptions } from '../front-options.ts';
+import { observed } from '../observed-request.ts';
 import type { Waiting } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
-import { countAnswer, type ServingMetrics } from '../serving-metrics.ts';
-
-/** What the routes share. */
-export interface RouteOptions {
-  repository: ModelRepository;
-  metrics: ServingMetrics;
-  now: () => number;
-  /** True once the pod was told to stop. */
-  isDraining: () => boolean;
-}
+import type { RestAnswer } from './codec.ts';
 
 export interface ModelParams {
   model: string;
@@ -20,36 +12,35 @@ export interface ModelParams {
 }
 export type ModelRequest = FastifyRequest<{ Params: ModelParams }>;
 
-/** Runs one request of inference, counts it and logs it. Rejects with RequestError. */
-export async function answered<Answer>(
+/** Where a body's JSON ends and the raw data of its tensors begins. */
+export const headerLength = 'inference-header-content-length';
+
+/** Answers one request of inference. Rejects with RequestError. */
+export async function answered(
   request: FastifyRequest,
   reply: FastifyReply,
   { model: name, version }: ModelParams,
-  { repository, metrics, now }: RouteOptions,
-  work: (model: ServedModel, body: Buffer, waiting: Waiting) => Promise<Answer>,
-): Promise<Answer> {
-  const begin = now();
+  { repository, observers }: FrontOptions,
+  work: (model: ServedModel, body: Buffer, waiting: Waiting) => Promise<RestAnswer>,
+): Promise<FastifyReply> {
   const left = new AbortController();
   reply.raw.once('close', () => {
     // To abort costs a stack trace.
     if (!reply.raw.writableEnded) left.abort();
   });
-  let code = 'ok';
-  let model: ServedModel | undefined;
-  try {
-    model = repository.find(name, version);
-    const waiting = { timeoutMs: patienceMs(request), signal: left.signal };
+  const arrival = { protocol: 'rest', find: () => repository.find(name, version), log: request.log } as const;
+  const answer = await observed(arrival, observers, async (model, timeline) => {
+    const waiting = { timeoutMs: patienceMs(request), signal: left.signal, timeline };
     await model.awake(waiting);
-    return await work(model, bodyOf(request), waiting);
-  } catch (error) {
-    code = error instanceof RequestError ? error.code : 'Bug';
-    throw error;
-  } finally {
-    const durationMs = now() - begin;
-    countAnswer(metrics, { protocol: 'rest', model: model?.name, code, durationMs });
-    request.log.debug({ code, durationMs }, 'inference');
-  }
+    return work(model, bodyOf(request), waiting);
+  });
+  if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
+  void reply.header(headerLength, answer.headerLength);
+  return reply.type('application/octet-stream').send(answer.body);
 }
+
+/** An answer of nothing but JSON. */
+export const jsonAnswer = (body: string): RestAnswer => ({ body, headerLength: undefined });
 
 export const bodyOf = ({ body }: FastifyRequest): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
 

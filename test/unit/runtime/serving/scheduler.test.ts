@@ -1,7 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { encodeTensor } from '../../../../lib/tensor-codec.ts';
 import type { RunRequest } from '../../../../runtime/serving/messages.ts';
-import { priorities, Scheduler, type SchedulerOptions, type Waiting } from '../../../../runtime/serving/scheduler.ts';
+import {
+  priorities,
+  Scheduler,
+  type SchedulerOptions,
+  type Timeline,
+  type Waiting,
+} from '../../../../runtime/serving/scheduler.ts';
 
 const row = (value: number): RunRequest => ({
   inputs: [{ name: 'x', dataType: 'FP32', shape: [1], data: encodeTensor('FP32', Float32Array.of(value)) }],
@@ -98,5 +104,32 @@ describe('the queue before a model', () => {
     done();
     await paused;
     expect(runs).toEqual([[0], [1]]);
+  });
+
+  test('notes when a request was queued and how it ran, the same run for all that ran together', async () => {
+    let clockMs = 100;
+    const { infer, end } = scheduling({ now: () => clockMs });
+    const timelines = Array.from({ length: 3 }, (): Timeline => ({ queuedAt: undefined, run: undefined }));
+    for (const [index, timeline] of timelines.entries()) {
+      infer(index, { timeline });
+      clockMs += 10;
+    }
+    const [first, second, third] = timelines;
+    expect(first).toEqual({ queuedAt: 100, run: undefined });
+    await end();
+    clockMs += 5;
+    await end();
+    expect(first?.run).toMatchObject({ beganAt: 100, endedAt: 130, requests: 1, times: { runMs: 1 } });
+    expect(second).toMatchObject({ queuedAt: 110, run: { beganAt: 130, endedAt: 135, requests: 2 } });
+    expect(third?.run).toBe(second?.run);
+  });
+
+  test('notes a run that gave no answer', async () => {
+    const runner = { isReady: () => true, run: () => Promise.reject(new Error('died')), kill: () => undefined };
+    const { infer, end } = scheduling({ runner });
+    const timeline: Timeline = { queuedAt: undefined, run: undefined };
+    infer(0, { timeline });
+    await end();
+    expect(timeline.run).toMatchObject({ requests: 1, times: undefined });
   });
 });
