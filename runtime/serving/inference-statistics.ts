@@ -1,4 +1,4 @@
-import type { RunTimes } from './messages.ts';
+import { computeMs, type RunTimes } from './messages.ts';
 
 interface Total {
   count: number;
@@ -48,10 +48,11 @@ export class InferenceStatistics {
   }
 
   /** @param requests that went to the model process together */
-  executed(requests: number, { executions, inputMs, runMs }: RunTimes): void {
+  executed(requests: number, times: RunTimes): void {
+    const { executions, inputMs, runMs } = times;
     const runs = executions.length;
     if (runs === 0) return;
-    const inferMs = executions.reduce((sum, execution) => sum + execution.inferMs, 0);
+    const inferMs = computeMs(times);
     const outputMs = Math.max(0, runMs - inputMs - inferMs);
     this.#executions += runs;
     add(this.#requests.compute_input, inputMs, requests);

@@ -42,6 +42,10 @@ export interface RunTimes {
   runMs: number;
 }
 
+/** In ONNX Runtime alone. */
+export const computeMs = ({ executions }: RunTimes): number =>
+  executions.reduce((sum, { inferMs }) => sum + inferMs, 0);
+
 /** `batchable`: a merged run was seen to give each request what it gets alone. */
 export type ChildMessage =
   | { type: 'started' }

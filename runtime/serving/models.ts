@@ -9,7 +9,7 @@ import { ModelMemory } from './model-memory.ts';
 import type { ModelRepository } from './model-repository.ts';
 import { resolverOf } from './resolver.ts';
 import { ServedModel } from './served-model.ts';
-import type { ServingMetrics } from './serving-metrics.ts';
+import { modelLabels, type ServingMetrics } from './serving-metrics.ts';
 import { SharedModels } from './shared-models.ts';
 import { SpareChild } from './spare-child.ts';
 
@@ -75,7 +75,7 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
     observe: {
       used: (bytes) => metrics.memoryUsed.set(bytes),
       settled: () => spare.renew(),
-      evicted: (model) => metrics.evictions.inc({ model }),
+      evicted: (model) => metrics.evictions.inc(modelLabels(model)),
     },
   });
   metrics.memoryBudget.set(config.memoryBudgetBytes);

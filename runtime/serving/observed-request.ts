@@ -2,7 +2,7 @@ import type { Log } from '../../lib/log.ts';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { Timeline } from './scheduler.ts';
 import type { ServedModel } from './served-model.ts';
-import type { ServingMetrics } from './serving-metrics.ts';
+import { modelLabels, noModelLabels, type ServingMetrics } from './serving-metrics.ts';
 
 /** With what requests of inference are observed. */
 export interface Observers {
@@ -33,18 +33,20 @@ export async function observed<Answer>(
 ): Promise<Answer> {
   const begin = now();
   let code: Outcome = 'ok';
-  let model: ServedModel | undefined;
+  let ofModel = noModelLabels;
   try {
-    model = find();
+    const model = find();
+    ofModel = modelLabels(model.name);
+    metrics.inFlight.inc(ofModel);
     return await work(model, { queuedAt: undefined, run: undefined });
   } catch (error) {
     code = error instanceof RequestError ? error.code : 'Bug';
     throw error;
   } finally {
     const durationMs = now() - begin;
-    // A name that nobody serves does not become a label.
-    const labels = { model: model?.name ?? '', protocol };
-    metrics.requests.inc({ ...labels, code });
+    const labels = { ...ofModel, protocol, code };
+    if (ofModel !== noModelLabels) metrics.inFlight.dec(ofModel);
+    metrics.requests.inc(labels);
     metrics.duration.observe(labels, durationMs / 1000);
     log.debug({ code, durationMs }, 'inference');
   }

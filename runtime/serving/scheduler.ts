@@ -16,7 +16,10 @@ export interface SchedulerOptions {
   timeoutMs: number;
   now: () => number;
   runner: Runner;
-  observe: { queued(length: number): void; ran(waitedMs: readonly number[], outcome: RunOutcome): void };
+  observe: {
+    holds(waiting: number, running: number): void;
+    ran(waitedMs: readonly number[], outcome: RunOutcome): void;
+  };
 }
 
 /** What runs batches: the model process. */
@@ -180,7 +183,7 @@ export class Scheduler {
       signal?.addEventListener('abort', leave, { once: true });
       this.#waiting.push(entry);
       this.#waitingBytes += bytes;
-      this.#options.observe.queued(this.#waiting.length);
+      this.#options.observe.holds(this.#waiting.length, this.#running);
       this.#pump();
     });
   }
@@ -190,7 +193,7 @@ export class Scheduler {
     if (index === -1) return;
     this.#waiting.splice(index, 1);
     this.#waitingBytes -= entry.bytes;
-    this.#options.observe.queued(this.#waiting.length);
+    this.#options.observe.holds(this.#waiting.length, this.#running);
     this.#announceIdle();
   }
 
@@ -238,7 +241,7 @@ export class Scheduler {
       this.#waiting.splice(this.#waiting.indexOf(entry), 1);
       this.#waitingBytes -= entry.bytes;
     }
-    observe.queued(this.#waiting.length);
+    observe.holds(this.#waiting.length, this.#running);
     const timer = setTimeout(() => runner.kill(), timeoutMs);
     try {
       const outcome = await runner.run(batch.map(({ request }) => request));
@@ -256,6 +259,7 @@ export class Scheduler {
       clearTimeout(timer);
       this.#busy = false;
       this.#running = 0;
+      observe.holds(this.#waiting.length, 0);
       for (const ended of this.#onRunEnd.splice(0)) ended();
       this.#announceIdle();
       this.#pump();

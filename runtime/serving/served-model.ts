@@ -10,6 +10,7 @@ import { rowsOf } from './batch.ts';
 import { checkInputs } from './check-inputs.ts';
 import { InferenceStatistics } from './inference-statistics.ts';
 import { limits } from './limits.ts';
+import { computeMs } from './messages.ts';
 import { memoryKills } from './memory-kills.ts';
 import type { ModelChild } from './model-child-handle.ts';
 import type { ModelMemory, Tenant } from './model-memory.ts';
@@ -18,7 +19,7 @@ import { faultOf, reportable, unknownFault } from './model-report.ts';
 import { orGiveUp } from './patience.ts';
 import { processBytes } from './process-memory.ts';
 import { Scheduler, type Waiting } from './scheduler.ts';
-import type { ServingMetrics } from './serving-metrics.ts';
+import { modelLabels, type ServingMetrics } from './serving-metrics.ts';
 import { findTask } from './tasks/index.ts';
 import type { Task } from './tasks/task.ts';
 import type { Signature, Tensor } from './tensor.ts';
@@ -86,7 +87,7 @@ export class ServedModel implements Tenant {
     this.task = task;
     this.#options = options;
     this.#state = { uri: model.uri, phase: options.memory ? 'Standby' : 'Resolving' };
-    const labels = { model: model.name };
+    const labels = modelLabels(model.name);
     const runner = {
       isReady: () => this.#process?.ready ?? false,
       run: (requests: Parameters<ModelProcess['run']>[0]) => {
@@ -104,10 +105,15 @@ export class ServedModel implements Tenant {
       now,
       runner,
       observe: {
-        queued: (length) => metrics.queueLength.set(labels, length),
+        holds: (waiting, running) => {
+          metrics.queueLength.set(labels, waiting);
+          metrics.running.set(labels, running);
+        },
         ran: (waitedMs, outcome) => {
           metrics.batchSize.observe(labels, waitedMs.length);
           metrics.runTime.observe(labels, outcome.runMs / 1000);
+          metrics.computeTime.observe(labels, computeMs(outcome) / 1000);
+          for (const { rows } of outcome.executions) metrics.batchRows.observe(labels, rows);
           for (const ms of waitedMs) {
             metrics.queueTime.observe(labels, ms / 1000);
             this.statistics.queued(ms);
@@ -313,7 +319,7 @@ export class ServedModel implements Tenant {
     await this.#process?.stop();
     this.#process = undefined;
     this.#options.memory?.release(this);
-    this.#options.metrics.ready.set({ model: this.name }, 0);
+    this.#options.metrics.ready.set(modelLabels(this.name), 0);
   }
 
   /** Loads the model where it is not in memory. Resolves when it can run, or the report says why it cannot. */
@@ -373,7 +379,7 @@ export class ServedModel implements Tenant {
 
   #keepAlive({ modelPath, directory, digest }: ResolvedModel): void {
     const { model, config, spawn, memory, metrics, now, random, log } = this.#options;
-    const labels = { model: model.name };
+    const labels = modelLabels(model.name);
     this.#change({ phase: 'Loading', digest });
     this.#process = new ModelProcess({
       spawn,
@@ -399,6 +405,7 @@ export class ServedModel implements Tenant {
           // A process that came back while the model is unloaded answers who waited, and nobody else.
           this.#broken = this.#isUnloaded;
           this.#change({ phase: 'Ready', digest, ...reportable(signature) });
+          metrics.loads.inc(labels);
           metrics.loadTime.set(labels, loadMs / 1000);
           metrics.ready.set(labels, 1);
           log.info({ digest, batchable, loadMs: Math.round(loadMs) }, 'the model is ready');
@@ -428,6 +435,7 @@ export class ServedModel implements Tenant {
 
   #refuse({ reason, message }: Fault): void {
     this.#broken = true;
+    this.#options.metrics.faults.inc({ ...modelLabels(this.name), reason });
     this.#scheduler.refuseAll(new RequestError('NotReady', `${reason}: ${message}`, 30));
   }
 

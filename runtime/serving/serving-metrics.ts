@@ -1,66 +1,74 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { modelVersion } from './model-repository.ts';
 
-/** What the serving process counts. Durations in seconds, sizes in requests; `model` is the ModelDeployment's name. */
+const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+const ofModel = ['model', 'version'] as const;
+const ofRequest = [...ofModel, 'protocol', 'code'] as const;
+
+/** Whose a figure is: the ModelDeployment's name and the model's version. */
+export const modelLabels = (name: string): { model: string; version: string } => ({
+  model: name,
+  version: modelVersion,
+});
+
+/** Of requests for what nobody serves: what clients make up does not become a label. */
+export const noModelLabels = { model: '', version: '' };
+
+/** What the serving process counts. Durations in seconds, sizes in requests unless the name says rows. */
 export function createServingMetrics(registry: Registry) {
   const registers = [registry];
-  const seconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+  const histogram = (name: string, help: string, buckets = seconds) =>
+    new Histogram({ name, help, labelNames: ofModel, buckets, registers });
+  const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: ofModel, registers });
   return {
     requests: new Counter({
       name: 'modelyard_inference_requests_total',
       help: 'Answered inference requests. protocol: rest or grpc; code: ok or the error, such as QueueFull.',
-      labelNames: ['model', 'protocol', 'code'] as const,
+      labelNames: ofRequest,
       registers,
     }),
     duration: new Histogram({
       name: 'modelyard_inference_duration_seconds',
       help: 'From the arrival of an inference request to its answer.',
-      labelNames: ['model', 'protocol'] as const,
+      labelNames: ofRequest,
       buckets: seconds,
       registers,
     }),
-    queueTime: new Histogram({
-      name: 'modelyard_inference_queue_duration_seconds',
-      help: 'From the arrival of a request in the queue to the begin of its run.',
-      labelNames: ['model'] as const,
-      buckets: seconds,
-      registers,
-    }),
-    runTime: new Histogram({
-      name: 'modelyard_inference_run_duration_seconds',
-      help: 'Time of one run in the model process, pre- and post-processing included.',
-      labelNames: ['model'] as const,
-      buckets: seconds,
-      registers,
-    }),
-    batchSize: new Histogram({
-      name: 'modelyard_inference_batch_requests',
-      help: 'Requests of one run.',
-      labelNames: ['model'] as const,
-      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024],
-      registers,
-    }),
-    queueLength: new Gauge({
-      name: 'modelyard_inference_queue_requests',
-      help: 'Requests that wait for the model.',
-      labelNames: ['model'] as const,
-      registers,
-    }),
+    inFlight: gauge('modelyard_inference_in_flight_requests', 'Requests that arrived and are not answered.'),
+    queueLength: gauge('modelyard_inference_queue_requests', 'Requests that wait for the model.'),
+    running: gauge('modelyard_inference_running_requests', 'Requests that the model runs now.'),
+    queueTime: histogram(
+      'modelyard_inference_queue_duration_seconds',
+      'From the arrival of a request in the queue to the begin of its run.',
+    ),
+    runTime: histogram(
+      'modelyard_inference_run_duration_seconds',
+      'Time of one run in the model process, pre- and post-processing included.',
+    ),
+    computeTime: histogram(
+      'modelyard_inference_compute_duration_seconds',
+      'Time of one run in ONNX Runtime alone, all its executions together.',
+    ),
+    batchSize: histogram('modelyard_inference_batch_requests', 'Requests of one run.', sizes),
+    batchRows: histogram('modelyard_inference_batch_rows', 'Rows of one execution of the model.', sizes),
     restarts: new Counter({
       name: 'modelyard_model_process_restarts_total',
       help: 'Times that the model process ended and was to be started again.',
-      labelNames: ['model'] as const,
+      labelNames: ofModel,
       registers,
     }),
-    loadTime: new Gauge({
-      name: 'modelyard_model_load_seconds',
-      help: 'From the start of the model process to its readiness, warm-up included; of the last load.',
-      labelNames: ['model'] as const,
+    loads: new Counter({
+      name: 'modelyard_model_loads_total',
+      help: 'Times that the model became ready.',
+      labelNames: ofModel,
       registers,
     }),
     evictions: new Counter({
       name: 'modelyard_model_evictions_total',
       help: 'Times that the model left memory for another one of the same pod.',
-      labelNames: ['model'] as const,
+      labelNames: ofModel,
       registers,
     }),
     memoryUsed: new Gauge({
@@ -73,12 +81,17 @@ export function createServingMetrics(registry: Registry) {
       help: 'What they may hold together.',
       registers,
     }),
-    ready: new Gauge({
-      name: 'modelyard_model_ready',
-      help: '1 while the model can run, else 0.',
-      labelNames: ['model'] as const,
+    faults: new Counter({
+      name: 'modelyard_model_faults_total',
+      help: 'Times that the model could not be had or loaded, or kept failing. reason: as in the condition Ready.',
+      labelNames: [...ofModel, 'reason'],
       registers,
     }),
+    loadTime: gauge(
+      'modelyard_model_load_seconds',
+      'From the start of the model process to its readiness, warm-up included; of the last load.',
+    ),
+    ready: gauge('modelyard_model_ready', '1 while the model can run, else 0.'),
   };
 }
 

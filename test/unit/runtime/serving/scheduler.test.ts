@@ -26,7 +26,7 @@ function scheduling(options: Partial<SchedulerOptions> = {}) {
     queueMaxBytes: 1_000_000,
     timeoutMs: 60_000,
     now: () => performance.now(),
-    observe: { queued: () => undefined, ran: () => undefined },
+    observe: { holds: () => undefined, ran: () => undefined },
     runner: {
       isReady: () => true,
       run: async (requests) => {
