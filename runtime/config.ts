@@ -2,12 +2,14 @@ import { availableParallelism, totalmem } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
 import { readAccessConfig, type AccessConfig } from './access-config.ts';
 import {
+  accessLogs,
   credentialKeys,
   drainDelayMs,
   modelControls,
   paths,
   servedTasks,
   servingEnv,
+  type AccessLogChoice,
   type ListedModel,
   type ModelControl,
 } from './contract.ts';
@@ -27,6 +29,7 @@ export interface ServingConfig {
   warmup: boolean;
   /** `Explicit`: clients may load and unload models. */
   modelControl: ModelControl;
+  accessLog: AccessLogChoice;
   executionProvider: 'cpu' | 'cuda';
   /** Threads of a run: the CPUs that the container may use. */
   threads: number;
@@ -75,6 +78,7 @@ export function readServingConfig(environment: Environment): ServingConfig {
     timeoutMs: read.whole(servingEnv.timeoutMs, 10, 3_600_000, 30_000),
     warmup: read.boolean(servingEnv.warmup, true),
     modelControl: read.oneOf(servingEnv.modelControl, modelControls, 'None'),
+    accessLog: read.oneOf(servingEnv.accessLog, accessLogs, 'None'),
     executionProvider: read.oneOf(servingEnv.executionProvider, ['cpu', 'cuda'] as const, 'cpu'),
     threads: availableParallelism(),
     drainDelayMs: read.whole(servingEnv.drainDelayMs, 0, 3_600_000, drainDelayMs),

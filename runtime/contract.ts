@@ -42,6 +42,8 @@ export const servingEnv = {
   warmup: 'MODELYARD_WARMUP',
   /** `None` or `Explicit`: whether clients may load and unload models. */
   modelControl: 'MODELYARD_MODEL_CONTROL',
+  /** `None`, `Failed` or `All`: which requests of inference are logged. */
+  accessLog: 'MODELYARD_ACCESS_LOG',
   /** `cpu` or `cuda`: the ONNX Runtime execution provider. */
   executionProvider: 'MODELYARD_EXECUTION_PROVIDER',
   /** Optional. */
@@ -115,6 +117,11 @@ export type ServedTask = (typeof servedTasks)[number];
 export const modelControls = ['None', 'Explicit'] as const;
 
 export type ModelControl = (typeof modelControls)[number];
+
+/** Which requests of inference leave a line in the log. */
+export const accessLogs = ['None', 'Failed', 'All'] as const;
+
+export type AccessLogChoice = (typeof accessLogs)[number];
 
 /** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
 export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci', 'hf', 'gs'] as const;

@@ -738,6 +738,16 @@ export const crds: readonly Crd[] = [
               "None",
               "Explicit"
              ]
+            },
+            "accessLog": {
+             "type": "string",
+             "description": "Which requests of inference leave a line in the pod's log: none, those that were not answered as asked, or all. A line names model, code, times and the client's address, and holds nothing of what was sent.",
+             "default": "None",
+             "enum": [
+              "None",
+              "Failed",
+              "All"
+             ]
             }
            }
           },

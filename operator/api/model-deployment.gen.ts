@@ -300,6 +300,10 @@ export interface ModelDeploymentSpec {
      * Whether clients may load and unload the model by the Open Inference Protocol's repository calls. Explicit lets everybody who reaches the Service do so, pod by pod.
      */
     modelControl: 'None' | 'Explicit';
+    /**
+     * Which requests of inference leave a line in the pod's log: none, those that were not answered as asked, or all. A line names model, code, times and the client's address, and holds nothing of what was sent.
+     */
+    accessLog: 'None' | 'Failed' | 'All';
   };
   /**
    * Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.

@@ -1,5 +1,6 @@
-import type { Log } from '../../lib/log.ts';
+import type { IncomingHttpHeaders } from 'node:http';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Timeline } from './scheduler.ts';
 import type { ServedModel } from './served-model.ts';
 import { modelLabels, noModelLabels, type ServingMetrics } from './serving-metrics.ts';
@@ -9,17 +10,46 @@ export interface Observers {
   metrics: ServingMetrics;
   /** Milliseconds since the epoch, of a clock that never goes back. */
   now: () => number;
+  accessLog: AccessLog | undefined;
 }
 
 /** What became of a request. `Bug`: an error that nobody expected. */
 export type Outcome = 'ok' | 'Bug' | RequestErrorCode;
 
+/** What a front says of all its requests. */
+export interface Protocol<Answer> {
+  name: 'rest' | 'grpc';
+  /** The number that the protocol has for it. */
+  statusOf: (outcome: Outcome) => number;
+  bytesOf: (answer: Answer) => number;
+}
+
 /** A request of inference as its front received it. */
 export interface Arrival {
-  protocol: 'rest' | 'grpc';
+  /** With its query, if any. */
+  path: string;
+  requestId: string;
+  headers: IncomingHttpHeaders;
+  clientAddress: () => string | undefined;
+  bytesIn: number;
   /** Throws RequestError where nobody serves it. */
   find: () => ServedModel;
-  log: Pick<Log, 'debug'>;
+}
+
+/** A request of inference that is over. */
+export interface ObservedRequest {
+  protocol: 'rest' | 'grpc';
+  arrival: Arrival;
+  /** Empty where nobody serves it. */
+  model: { model: string; version: string };
+  code: Outcome;
+  status: number;
+  /** 0 where there is no answer but an error. */
+  bytesOut: number;
+  /** Like those of the timeline, milliseconds since the epoch. */
+  beganAt: number;
+  endedAt: number;
+  timeline: Timeline;
 }
 
 /**
@@ -27,27 +57,43 @@ export interface Arrival {
  * does.
  */
 export async function observed<Answer>(
-  { protocol, find, log }: Arrival,
-  { metrics, now }: Observers,
+  protocol: Protocol<Answer>,
+  arrival: Arrival,
+  { metrics, now, accessLog }: Observers,
   work: (model: ServedModel, timeline: Timeline) => Promise<Answer>,
 ): Promise<Answer> {
-  const begin = now();
+  const beganAt = now();
+  const timeline: Timeline = { queuedAt: undefined, run: undefined };
   let code: Outcome = 'ok';
   let ofModel = noModelLabels;
+  let answer: Answer | undefined;
   try {
-    const model = find();
+    const model = arrival.find();
     ofModel = modelLabels(model.name);
     metrics.inFlight.inc(ofModel);
-    return await work(model, { queuedAt: undefined, run: undefined });
+    answer = await work(model, timeline);
+    return answer;
   } catch (error) {
     code = error instanceof RequestError ? error.code : 'Bug';
     throw error;
   } finally {
-    const durationMs = now() - begin;
-    const labels = { ...ofModel, protocol, code };
+    const endedAt = now();
+    const labels = { ...ofModel, protocol: protocol.name, code };
     if (ofModel !== noModelLabels) metrics.inFlight.dec(ofModel);
     metrics.requests.inc(labels);
-    metrics.duration.observe(labels, durationMs / 1000);
-    log.debug({ code, durationMs }, 'inference');
+    metrics.duration.observe(labels, (endedAt - beganAt) / 1000);
+    if (accessLog?.wants(code) === true) {
+      accessLog.write({
+        protocol: protocol.name,
+        arrival,
+        model: ofModel,
+        code,
+        status: protocol.statusOf(code),
+        bytesOut: answer === undefined ? 0 : protocol.bytesOf(answer),
+        beganAt,
+        endedAt,
+        timeline,
+      });
+    }
   }
 }

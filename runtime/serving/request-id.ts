@@ -7,6 +7,10 @@ const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export function requestIdOf(headers: IncomingHttpHeaders, fresh: () => string): string {
   const given = headers['x-request-id'];
   if (typeof given === 'string' && acceptable.test(given)) return given;
-  const trace = typeof headers.traceparent === 'string' ? traceparent.exec(headers.traceparent)?.[1] : undefined;
-  return trace ?? fresh();
+  return traceIdOf(headers) ?? fresh();
+}
+
+/** The id of the trace that a request says it is part of. */
+export function traceIdOf({ traceparent: given }: IncomingHttpHeaders): string | undefined {
+  return typeof given === 'string' ? traceparent.exec(given)?.[1] : undefined;
 }

@@ -45,17 +45,18 @@ export interface Waiting {
 /** When what happened to a request, in milliseconds since the epoch. */
 export interface Timeline {
   queuedAt: number | undefined;
-  /** Undefined until its run is over. */
+  /** Undefined until it begins. */
   run: Run | undefined;
 }
 
 /** A run, the same for all requests that ran together. */
 export interface Run {
   beganAt: number;
-  endedAt: number;
-  /** How many ran together. */
+  /** Undefined while it goes on. */
+  endedAt: number | undefined;
+  /** How many run together. */
   requests: number;
-  /** As the model process measured; undefined where it gave no answer. */
+  /** As the model process measured; undefined until it answers. */
   times: RunTimes | undefined;
 }
 
@@ -237,7 +238,9 @@ export class Scheduler {
     this.#busy = true;
     this.#running = batch.length;
     const begin = now();
+    const run: Run = { beganAt: begin, endedAt: undefined, requests: batch.length, times: undefined };
     for (const entry of batch) {
+      if (entry.timeline) entry.timeline.run = run;
       this.#waiting.splice(this.#waiting.indexOf(entry), 1);
       this.#waitingBytes -= entry.bytes;
     }
@@ -246,14 +249,15 @@ export class Scheduler {
     try {
       const outcome = await runner.run(batch.map(({ request }) => request));
       this.#learn(batch.length, now() - begin);
-      note(batch, { beganAt: begin, endedAt: now(), requests: batch.length, times: outcome });
+      run.endedAt = now();
+      run.times = outcome;
       observe.ran(
         batch.map(({ arrivedAt }) => begin - arrivedAt),
         outcome,
       );
       batch.forEach((entry, index) => entry.settle(answerOf(outcome.results[index])));
     } catch (error) {
-      note(batch, { beganAt: begin, endedAt: now(), requests: batch.length, times: undefined });
+      run.endedAt = now();
       for (const entry of batch) entry.settle(error instanceof Error ? error : new Error(String(error)));
     } finally {
       clearTimeout(timer);
@@ -276,10 +280,6 @@ export class Scheduler {
     if (this.isBusy) return;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
-}
-
-function note(batch: readonly Entry[], run: Run): void {
-  for (const { timeline } of batch) if (timeline) timeline.run = run;
 }
 
 function answerOf(result: RunResult | undefined): Tensor[] | RequestError {

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import { createRegistry } from '../../lib/metrics.ts';
 import type { ServingConfig } from '../config.ts';
 import { adminPaths, type ServingReport, type SharedServingReport } from '../contract.ts';
+import { createAccessLog } from './access-log.ts';
 import { openAccess } from './access/access.ts';
 import { startGrpcFront } from './grpc/front.ts';
 import { ModelRepository } from './model-repository.ts';
@@ -48,7 +49,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   const access = openAccess({ config: config.access, allowedCidrs: config.storage.allowedCidrs, now, log });
   let draining = false;
   const isDraining = (): boolean => draining;
-  const front = { repository, observers: { metrics, now }, isDraining };
+  const accessLog = config.accessLog === 'None' ? undefined : createAccessLog(config.accessLog, metrics);
+  const front = { repository, observers: { metrics, now, accessLog }, isDraining };
   const rest = createRestServer({ ...front, access, log });
   const report = (): ServingReport | SharedServingReport => {
     const fault = access.fault();

@@ -91,6 +91,11 @@ export function createServingMetrics(registry: Registry) {
       'modelyard_model_load_seconds',
       'From the start of the model process to its readiness, warm-up included; of the last load.',
     ),
+    droppedLines: new Counter({
+      name: 'modelyard_access_log_dropped_lines_total',
+      help: 'Lines of the access log that were left out because nobody read them in time.',
+      registers,
+    }),
     ready: gauge('modelyard_model_ready', '1 while the model can run, else 0.'),
   };
 }

@@ -43,6 +43,7 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
     [servingEnv.timeoutMs]: String(durationMs(serving.timeout)),
     [servingEnv.warmup]: String(serving.warmup),
     [servingEnv.modelControl]: serving.modelControl === 'None' ? undefined : serving.modelControl,
+    [servingEnv.accessLog]: serving.accessLog === 'None' ? undefined : serving.accessLog,
     [servingEnv.executionProvider]: spec.accelerator === undefined ? 'cpu' : 'cuda',
     [servingEnv.endpoint]: storage?.endpoint,
     [servingEnv.region]: storage?.region,

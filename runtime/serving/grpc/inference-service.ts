@@ -3,11 +3,11 @@ import { infer } from '../inference-request.ts';
 import { limits } from '../limits.ts';
 import { modelVersion } from '../model-repository.ts';
 import { modelConfig, modelMetadata, modelStatistics, repositoryIndex, serverMetadata } from '../protocol.ts';
-import { observed } from '../observed-request.ts';
+import { observed, type Protocol } from '../observed-request.ts';
 import type { ServedModel } from '../served-model.ts';
 import { jsonMethod, methodOf } from './definitions.ts';
 import { grpcRequest } from './request.ts';
-import { failureOf } from './status.ts';
+import { failureOf, grpcStatusOf } from './status.ts';
 import type { GrpcAnswer, GrpcCall, GrpcMethods, StreamMethod } from './transport.ts';
 import { inferResponse, readInferRequest, streamedFailure, streamedResponse, type GrpcInferRequest } from './wire.ts';
 
@@ -69,14 +69,22 @@ export function inferenceMethods(options: FrontOptions): GrpcMethods {
   };
 }
 
+const grpc: Protocol<GrpcAnswer> = {
+  name: 'grpc',
+  statusOf: grpcStatusOf,
+  bytesOf: (answer) => answer.reduce((sum, { byteLength }) => sum + byteLength, 0),
+};
+
 function inferred(
   message: GrpcInferRequest,
   bytes: number,
-  { deadline, signal, log }: GrpcCall,
+  { deadline, signal, requestId, headers, clientAddress }: GrpcCall,
   { repository, observers }: FrontOptions,
 ): Promise<GrpcAnswer> {
   const find = (): ServedModel => repository.find(message.modelName, message.modelVersion);
-  return observed({ protocol: 'grpc', find, log }, observers, async (model, timeline) => {
+  const path = String(headers[':path']);
+  const arrival = { path, requestId, headers, clientAddress, bytesIn: bytes, find };
+  return observed(grpc, arrival, observers, async (model, timeline) => {
     await model.awake({ timeoutMs: deadline - observers.now(), signal });
     const request = grpcRequest(message, model.requireSignature().outputs, bytes);
     const timeoutMs = Math.max(0, Math.min(request.timeoutMs ?? Infinity, deadline - observers.now()));

@@ -1,5 +1,6 @@
 import type { Log } from '../../../lib/log.ts';
 import { RequestError, type RequestErrorCode } from '../../errors.ts';
+import type { Outcome } from '../observed-request.ts';
 
 /** gRPC's status codes, as far as this server gives them. */
 export const grpcStatus = {
@@ -33,6 +34,10 @@ const statusOf: Readonly<Record<RequestErrorCode, number>> = {
   ModelCrashed: grpcStatus.UNAVAILABLE,
   DeadlineExceeded: grpcStatus.DEADLINE_EXCEEDED,
 };
+
+/** The status that a request ends with. */
+export const grpcStatusOf = (outcome: Outcome): number =>
+  outcome === 'ok' ? grpcStatus.OK : outcome === 'Bug' ? grpcStatus.INTERNAL : statusOf[outcome];
 
 /** How a call ends, as trailers. */
 export type Trailers = Record<string, string>;

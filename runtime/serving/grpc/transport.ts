@@ -29,6 +29,10 @@ export interface GrpcCall {
   /** Aborted when the connection is to close: what was read is answered, and whoever only waits ends. */
   readonly closing: AbortSignal;
   readonly log: Log;
+  readonly requestId: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Undefined once the connection is gone. */
+  readonly clientAddress: () => string | undefined;
 }
 
 /** A message in parts, which are sent one behind the other without being copied together. */
@@ -149,7 +153,15 @@ function answer(stream: ServerHttp2Stream, { headers, rawHeaders, closing }: Beg
     if (!left.signal.aborted) responder.end(failureTrailers(error, requestLog));
   };
   const begin = (path: string, log: Log): void => {
-    const call: GrpcCall = { deadline: deadlineOf(headers, now), signal: left.signal, closing, log };
+    const call: GrpcCall = {
+      deadline: deadlineOf(headers, now),
+      signal: left.signal,
+      closing,
+      log,
+      requestId,
+      headers,
+      clientAddress: () => stream.session?.socket.remoteAddress,
+    };
     const [unary, streamed] = [own(methods.unary, path), own(methods.streams, path)];
     const source: Source = { stream, encoding: text(headers['grpc-encoding']), maxBytes: options.maxRequestBytes };
     if (unary) answerUnary(source, unary, call, responder, fail);

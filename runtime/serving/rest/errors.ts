@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import { RequestError, type RequestErrorCode } from '../../errors.ts';
 import { limits } from '../limits.ts';
+import type { Outcome } from '../observed-request.ts';
 
 const statusOf: Readonly<Record<RequestErrorCode, number>> = {
   InvalidArgument: 400,
@@ -25,6 +26,9 @@ const challengeOf: Partial<Record<RequestErrorCode, string>> = {
   Unauthenticated: 'Bearer realm="modelyard"',
   Forbidden: 'Bearer realm="modelyard", error="insufficient_scope"',
 };
+/** The status that a request ends with. */
+export const httpStatusOf = (outcome: Outcome): number =>
+  outcome === 'ok' ? 200 : outcome === 'Bug' ? 500 : statusOf[outcome];
 
 /** Fastify's own errors by their codes; their messages may name internals, so ours replace them. */
 const ofFastify: Readonly<Record<string, RequestError>> = {

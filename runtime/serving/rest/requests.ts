@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../errors.ts';
 import type { FrontOptions } from '../front-options.ts';
-import { observed } from '../observed-request.ts';
+import { observed, type Protocol } from '../observed-request.ts';
 import type { Waiting } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
 import type { RestAnswer } from './codec.ts';
+import { httpStatusOf } from './errors.ts';
 
 export interface ModelParams {
   model: string;
@@ -14,6 +15,12 @@ export type ModelRequest = FastifyRequest<{ Params: ModelParams }>;
 
 /** Where a body's JSON ends and the raw data of its tensors begins. */
 export const headerLength = 'inference-header-content-length';
+
+const rest: Protocol<RestAnswer> = {
+  name: 'rest',
+  statusOf: httpStatusOf,
+  bytesOf: ({ body }) => Buffer.byteLength(body),
+};
 
 /** Answers one request of inference. Rejects with RequestError. */
 export async function answered(
@@ -28,11 +35,19 @@ export async function answered(
     // To abort costs a stack trace.
     if (!reply.raw.writableEnded) left.abort();
   });
-  const arrival = { protocol: 'rest', find: () => repository.find(name, version), log: request.log } as const;
-  const answer = await observed(arrival, observers, async (model, timeline) => {
+  const body = bodyOf(request);
+  const arrival = {
+    path: request.url,
+    requestId: request.id,
+    headers: request.headers,
+    clientAddress: () => request.ip,
+    bytesIn: body.byteLength,
+    find: () => repository.find(name, version),
+  };
+  const answer = await observed(rest, arrival, observers, async (model, timeline) => {
     const waiting = { timeoutMs: patienceMs(request), signal: left.signal, timeline };
     await model.awake(waiting);
-    return work(model, bodyOf(request), waiting);
+    return work(model, body, waiting);
   });
   if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
   void reply.header(headerLength, answer.headerLength);

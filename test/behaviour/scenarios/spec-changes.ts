@@ -127,6 +127,11 @@ const changes: Change[] = [
     template: env(servingEnv.modelControl, 'Explicit'),
   },
   {
+    field: 'serving.accessLog',
+    spec: { serving: { accessLog: 'All' } },
+    template: env(servingEnv.accessLog, 'All'),
+  },
+  {
     field: 'podTemplate.metadata.labels',
     spec: pods({ metadata: { labels: { team: 'a' } } }),
     template: { metadata: { labels: { team: 'a' } } },

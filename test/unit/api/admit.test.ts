@@ -61,6 +61,7 @@ describe('the schema is judged as an API server judges it', () => {
           timeout: '30s',
           warmup: true,
           modelControl: 'None',
+          accessLog: 'None',
         },
       },
     });

@@ -115,7 +115,8 @@ describe('the queue before a model', () => {
       clockMs += 10;
     }
     const [first, second, third] = timelines;
-    expect(first).toEqual({ queuedAt: 100, run: undefined });
+    expect(first).toMatchObject({ queuedAt: 100, run: { beganAt: 100, endedAt: undefined } });
+    expect(second).toEqual({ queuedAt: 110, run: undefined });
     await end();
     clockMs += 5;
     await end();
