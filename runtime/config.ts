@@ -1,5 +1,6 @@
 import { availableParallelism, totalmem } from 'node:os';
 import { logLevels, type LogLevel } from '../lib/log.ts';
+import type { TracingConfig } from '../lib/tracing.ts';
 import { readAccessConfig, type AccessConfig } from './access-config.ts';
 import {
   accessLogs,
@@ -9,6 +10,8 @@ import {
   paths,
   servedTasks,
   servingEnv,
+  tracesSampler,
+  tracingEnv,
   type AccessLogChoice,
   type ListedModel,
   type ModelControl,
@@ -30,6 +33,8 @@ export interface ServingConfig {
   /** `Explicit`: clients may load and unload models. */
   modelControl: ModelControl;
   accessLog: AccessLogChoice;
+  /** Undefined: nothing is traced. */
+  tracing: TracingConfig | undefined;
   executionProvider: 'cpu' | 'cuda';
   /** Threads of a run: the CPUs that the container may use. */
   threads: number;
@@ -79,6 +84,7 @@ export function readServingConfig(environment: Environment): ServingConfig {
     warmup: read.boolean(servingEnv.warmup, true),
     modelControl: read.oneOf(servingEnv.modelControl, modelControls, 'None'),
     accessLog: read.oneOf(servingEnv.accessLog, accessLogs, 'None'),
+    tracing: readTracing(read),
     executionProvider: read.oneOf(servingEnv.executionProvider, ['cpu', 'cuda'] as const, 'cpu'),
     threads: availableParallelism(),
     drainDelayMs: read.whole(servingEnv.drainDelayMs, 0, 3_600_000, drainDelayMs),
@@ -127,6 +133,32 @@ function defaultMemoryBudget(): number {
   const limit = process.constrainedMemory();
   const isLimited = limit > 0 && limit < totalmem();
   return Math.max(frontBytes, Math.floor(isLimited ? limit * 0.8 - frontBytes : totalmem() / 2));
+}
+
+function readTracing(read: EnvironmentReader): TracingConfig | undefined {
+  const endpoint = read.optionalMatching(
+    tracingEnv.endpoint,
+    /^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/,
+    'the URL of a collector such as http://collector.observability.svc:4318',
+  );
+  if (endpoint === undefined) return undefined;
+  read.oneOf(tracingEnv.sampler, [tracesSampler], tracesSampler);
+  const ratio = read.optionalMatching(tracingEnv.samplingRatio, /^(0(\.\d+)?|1(\.0+)?)$/, 'a number from 0 to 1');
+  const given = read.optionalMatching(
+    tracingEnv.resourceAttributes,
+    /^[\w.]+=[^,=]*(,[\w.]+=[^,=]*)*$/,
+    'pairs such as service.namespace=team-a, separated by commas',
+  );
+  const podName = read.optional(servingEnv.podName);
+  return {
+    endpoint,
+    samplingRatio: Number(ratio ?? 1),
+    serviceName: read.optional(tracingEnv.serviceName) ?? 'modelyard',
+    attributes: {
+      ...Object.fromEntries((given?.split(',') ?? []).map((pair) => pair.split('='))),
+      ...(podName !== undefined && { 'service.instance.id': podName, 'k8s.pod.name': podName }),
+    },
+  };
 }
 
 /** Throws ConfigurationError that names the variable and the cure. */

@@ -101,6 +101,21 @@ export type ClientCertificates = (typeof clientCertificates)[number];
 /** Keys of a Secret of type kubernetes.io/tls with a CA, as cert-manager makes it. */
 export const tlsFiles = { certificate: 'tls.crt', key: 'tls.key', ca: 'ca.crt' } as const;
 
+/** Variables of OpenTelemetry that a serving pod reads; without an endpoint it traces nothing. */
+export const tracingEnv = {
+  endpoint: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+  /** `tracesSampler`, the only one there is. */
+  sampler: 'OTEL_TRACES_SAMPLER',
+  /** From 0 to 1. */
+  samplingRatio: 'OTEL_TRACES_SAMPLER_ARG',
+  serviceName: 'OTEL_SERVICE_NAME',
+  /** `NAME=VALUE`, comma-separated. */
+  resourceAttributes: 'OTEL_RESOURCE_ATTRIBUTES',
+} as const;
+
+/** Whoever calls with a trace decides whether it is recorded; of those that begin here a share is. */
+export const tracesSampler = 'parentbased_traceidratio';
+
 /** Values of `spec.model.task` that this version serves. */
 export const servedTasks = [
   'Tensor',

@@ -8,7 +8,8 @@ import type { ServingMetrics } from './serving-metrics.ts';
 /** A line of JSON for each request of inference. It holds nothing of what was sent, and no header but ids. */
 export interface AccessLog {
   wants: (outcome: Outcome) => boolean;
-  write: (request: ObservedRequest) => void;
+  /** `traceId`: of the trace that was recorded of it. */
+  write: (request: ObservedRequest, traceId: string | undefined) => void;
 }
 
 /** What a pipe takes at a time without mixing it with what others write. */
@@ -37,7 +38,7 @@ export function createAccessLog(
   );
   return {
     wants: (outcome) => choice === 'All' || outcome !== 'ok',
-    write: (request) => log.info(lineOf(request), 'request'),
+    write: (request, traceId) => log.info(lineOf(request, traceId), 'request'),
   };
 }
 
@@ -54,12 +55,15 @@ function bufferedStdout(onDrop: () => void): DestinationStream {
   return stdout;
 }
 
-function lineOf({ arrival, timeline, endedAt, beganAt, model, ...rest }: ObservedRequest): object {
+function lineOf(
+  { arrival, timeline, endedAt, beganAt, model, ...rest }: ObservedRequest,
+  traceId: string | undefined,
+): object {
   const { protocol, code, status, bytesOut } = rest;
   const { queuedAt, run } = timeline;
   return {
     requestId: arrival.requestId,
-    traceId: traceIdOf(arrival.headers),
+    traceId: traceId ?? traceIdOf(arrival.headers),
     client: arrival.clientAddress(),
     protocol,
     // A query may hold secrets, and a path be as long as a header.

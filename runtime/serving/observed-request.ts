@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
+import type { TraceRequest } from './request-tracing.ts';
 import type { Timeline } from './scheduler.ts';
 import type { ServedModel } from './served-model.ts';
 import { modelLabels, noModelLabels, type ServingMetrics } from './serving-metrics.ts';
@@ -11,6 +12,7 @@ export interface Observers {
   /** Milliseconds since the epoch, of a clock that never goes back. */
   now: () => number;
   accessLog: AccessLog | undefined;
+  trace: TraceRequest | undefined;
 }
 
 /** What became of a request. `Bug`: an error that nobody expected. */
@@ -28,6 +30,8 @@ export interface Protocol<Answer> {
 export interface Arrival {
   /** With its query, if any. */
   path: string;
+  /** Of all requests of its kind, without the names that they carry. */
+  route: string;
   requestId: string;
   headers: IncomingHttpHeaders;
   clientAddress: () => string | undefined;
@@ -53,13 +57,13 @@ export interface ObservedRequest {
 }
 
 /**
- * Answers a request of inference, and counts and logs what became of it, whichever front it came through. Rejects as `work`
+ * Answers a request of inference, and counts, traces and logs what became of it, whichever front it came through. Rejects as `work`
  * does.
  */
 export async function observed<Answer>(
   protocol: Protocol<Answer>,
   arrival: Arrival,
-  { metrics, now, accessLog }: Observers,
+  { metrics, now, accessLog, trace }: Observers,
   work: (model: ServedModel, timeline: Timeline) => Promise<Answer>,
 ): Promise<Answer> {
   const beganAt = now();
@@ -82,8 +86,9 @@ export async function observed<Answer>(
     if (ofModel !== noModelLabels) metrics.inFlight.dec(ofModel);
     metrics.requests.inc(labels);
     metrics.duration.observe(labels, (endedAt - beganAt) / 1000);
-    if (accessLog?.wants(code) === true) {
-      accessLog.write({
+    const isLogged = accessLog?.wants(code) === true;
+    if (isLogged || trace) {
+      const request: ObservedRequest = {
         protocol: protocol.name,
         arrival,
         model: ofModel,
@@ -93,7 +98,9 @@ export async function observed<Answer>(
         beganAt,
         endedAt,
         timeline,
-      });
+      };
+      const traceId = trace?.(request);
+      if (isLogged) accessLog.write(request, traceId);
     }
   }
 }

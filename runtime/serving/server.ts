@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { json, metrics as metricsAnswer, probe, startHealthServer } from '../../lib/health.ts';
 import type { Log } from '../../lib/log.ts';
-import { createRegistry } from '../../lib/metrics.ts';
+import { countDroppedSpans, createRegistry } from '../../lib/metrics.ts';
+import { startTracing } from '../../lib/tracing.ts';
 import type { ServingConfig } from '../config.ts';
 import { adminPaths, type ServingReport, type SharedServingReport } from '../contract.ts';
 import { createAccessLog } from './access-log.ts';
 import { openAccess } from './access/access.ts';
 import { startGrpcFront } from './grpc/front.ts';
 import { ModelRepository } from './model-repository.ts';
+import { requestTracing } from './request-tracing.ts';
 import { createRestServer } from './rest/front.ts';
 import { limits } from './limits.ts';
 import { createModels } from './models.ts';
@@ -50,7 +52,10 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   let draining = false;
   const isDraining = (): boolean => draining;
   const accessLog = config.accessLog === 'None' ? undefined : createAccessLog(config.accessLog, metrics);
-  const front = { repository, observers: { metrics, now, accessLog }, isDraining };
+  const tracing = config.tracing && (await startTracing(config.tracing, log));
+  countDroppedSpans(registry, () => tracing?.dropped() ?? 0);
+  const trace = tracing && requestTracing(tracing);
+  const front = { repository, observers: { metrics, now, accessLog, trace }, isDraining };
   const rest = createRestServer({ ...front, access, log });
   const report = (): ServingReport | SharedServingReport => {
     const fault = access.fault();
@@ -102,7 +107,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     await closed;
     await models.stop();
     await started;
-    await access.close();
+    await Promise.all([access.close(), tracing?.stop()]);
     await admin.close();
   };
   return { ports: { http: Number(new URL(address).port), grpc: grpc.port, admin: admin.port }, drain };

@@ -1,5 +1,5 @@
 import { controllerMetrics } from '../../operator/kube/metrics.ts';
-import { createRegistry } from '../../lib/metrics.ts';
+import { countDroppedSpans, createRegistry } from '../../lib/metrics.ts';
 import { createServingMetrics } from '../../runtime/serving/serving-metrics.ts';
 import { measureJob } from '../../runtime/training/process-metrics.ts';
 import { observeIn } from '../../runtime/training/worker/worker-metrics.ts';
@@ -29,4 +29,5 @@ export const allMetrics = {
   serving: shapesIn(createServingMetrics),
   training: [...shapesIn((registry) => measureJob(registry, () => undefined)), ...shapesIn(observeIn)],
   operator: shapesIn(controllerMetrics),
+  everywhere: shapesIn((registry) => countDroppedSpans(registry, () => 0)),
 };

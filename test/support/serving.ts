@@ -42,13 +42,21 @@ export interface ServingSetup {
   files: Readonly<Record<string, Uint8Array | string>>;
   /** Of `servingEnv`, by its keys. */
   settings?: Partial<Record<keyof typeof servingEnv, string>>;
+  /** Variables beyond those. */
+  environment?: Readonly<Record<string, string>>;
   name?: string;
   /** Several models that share memory, each a name and one of `files`, instead of one. */
   models?: Readonly<Record<string, string>>;
 }
 
 /** Starts a real serving process on a model of its own. It need not be ready yet. */
-export function startServingProcess({ files, settings = {}, name = 'model', models }: ServingSetup): ServingProcess {
+export function startServingProcess({
+  files,
+  settings = {},
+  environment: extra,
+  name = 'model',
+  models,
+}: ServingSetup): ServingProcess {
   const folder = mkdtempSync(join(tmpdir(), 'modelyard-serving-'));
   const model = join(folder, 'model');
   mkdirSync(model);
@@ -83,7 +91,7 @@ export function startServingProcess({ files, settings = {}, name = 'model', mode
     ),
   };
   const child = spawn(process.execPath, [program], {
-    env: { PATH: process.env.PATH, ...environment },
+    env: { PATH: process.env.PATH, ...environment, ...extra },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';

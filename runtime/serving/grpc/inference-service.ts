@@ -83,7 +83,7 @@ function inferred(
 ): Promise<GrpcAnswer> {
   const find = (): ServedModel => repository.find(message.modelName, message.modelVersion);
   const path = String(headers[':path']);
-  const arrival = { path, requestId, headers, clientAddress, bytesIn: bytes, find };
+  const arrival = { path, route: path, requestId, headers, clientAddress, bytesIn: bytes, find };
   return observed(grpc, arrival, observers, async (model, timeline) => {
     await model.awake({ timeoutMs: deadline - observers.now(), signal });
     const request = grpcRequest(message, model.requireSignature().outputs, bytes);

@@ -38,6 +38,7 @@ export async function answered(
   const body = bodyOf(request);
   const arrival = {
     path: request.url,
+    route: request.routeOptions.url ?? '',
     requestId: request.id,
     headers: request.headers,
     clientAddress: () => request.ip,

@@ -8,8 +8,8 @@ const section = /^## Metrics$(.*?)^## /ms.exec(page)?.[1] ?? '';
 /** As they stand in the tables: with their labels, if any. */
 const documented = [...section.matchAll(/`(modelyard_[a-z_]+(?:\{[a-z,]+\})?)`/g)].map(([, name]) => name);
 
-const { serving, training, operator } = allMetrics;
-const ours = [...serving, ...training, ...operator.filter(({ name }) => name.startsWith('modelyard_'))];
+const { serving, training, operator, everywhere } = allMetrics;
+const ours = [...serving, ...training, ...everywhere, ...operator.filter(({ name }) => name.startsWith('modelyard_'))];
 
 describe('metrics', () => {
   test('of our own are all in docs/operations.md with their labels, and no others', () => {

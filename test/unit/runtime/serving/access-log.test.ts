@@ -11,6 +11,7 @@ const request: ObservedRequest = {
   protocol: 'rest',
   arrival: {
     path: '/v2/models/digits/infer',
+    route: '/v2/models/:model/infer',
     requestId: 'r-1',
     headers: { authorization: 'Bearer sesame', traceparent: `00-${traceId}-b7ad6b7169203331-01` },
     clientAddress: () => '10.0.0.7',
@@ -45,7 +46,7 @@ const request: ObservedRequest = {
 
 function lineOf(given: Partial<ObservedRequest>): Record<string, unknown> {
   const lines: string[] = [];
-  createAccessLog('All', metrics, { write: (line) => lines.push(line) }).write({ ...request, ...given });
+  createAccessLog('All', metrics, { write: (line) => lines.push(line) }).write({ ...request, ...given }, undefined);
   expect(lines).toHaveLength(1);
   return JSON.parse(lines[0] ?? '') as Record<string, unknown>;
 }
