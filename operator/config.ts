@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import ipaddr from 'ipaddr.js';
 import { logLevels, type LogLevel } from '../lib/log.ts';
-import { ports } from '../runtime/contract.ts';
+import { ports, tracingEnv, tracingSyntax } from '../runtime/contract.ts';
+import type { TracingSettings } from './core/inputs.ts';
 import { OperatorConfigError } from './errors.ts';
 
 export interface OperatorConfig {
@@ -21,6 +22,8 @@ export interface OperatorConfig {
   logLevel: LogLevel;
   /** Of the pods that serve and train: part of the template of those that serve, so another one is a rolling update of every model. */
   runtimeLogLevel: LogLevel;
+  /** Where spans of the operator and of the pods that serve go; undefined: nowhere. Part of the template of pods, as the level is. */
+  tracing: TracingSettings | undefined;
   /** Probes and metrics; undefined: none. */
   adminPort: number | undefined;
   /** A kubeconfig file; undefined: as client-node looks for one. */
@@ -52,6 +55,8 @@ export const settings = {
   storageAllowedCidrs: { flag: 'storage-allowed-cidrs', env: 'MODELYARD_STORAGE_ALLOWED_CIDRS', default: '', help: 'Private address ranges that the URIs of models and data may name, comma-separated; empty: none' },
   logLevel: { flag: 'log-level', env: 'MODELYARD_LOG_LEVEL', default: 'info', help: `Of the operator itself: ${logLevels.join(', ')}` },
   runtimeLogLevel: { flag: 'runtime-log-level', env: 'MODELYARD_RUNTIME_LOG_LEVEL', default: 'info', help: `Of the pods that serve and train; another one is a rolling update of every model: ${logLevels.join(', ')}` },
+  tracingEndpoint: { flag: 'tracing-endpoint', env: tracingEnv.endpoint, default: '', help: 'OpenTelemetry collector that takes OTLP over HTTP, such as http://collector.observability.svc:4318, for the operator and the pods that serve; empty: nothing is traced; another one is a rolling update of every model' },
+  tracingSamplingRatio: { flag: 'tracing-sampling-ratio', env: tracingEnv.samplingRatio, default: '0.1', help: 'How many of the traces that begin here are recorded, from 0 to 1; whoever calls with a trace has decided for it' },
   adminPort: { flag: 'admin-port', env: 'MODELYARD_ADMIN_PORT', default: String(ports.admin), help: 'Port of probes and metrics; 0: none' },
   kubeconfig: { flag: 'kubeconfig', default: '', help: 'A kubeconfig file; empty: $KUBECONFIG, ~/.kube/config, or the service account of the pod' },
 } satisfies Record<string, Setting>; // prettier-ignore
@@ -126,6 +131,14 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv, host
     if (!ipaddr.isValidCIDR(cidr))
       throw wrong('storageAllowedCidrs', cidr, 'is no address range; write one such as 10.0.0.0/8');
   }
+  if (raw.tracingEndpoint !== '' && !tracingSyntax.endpoint.test(raw.tracingEndpoint))
+    throw wrong(
+      'tracingEndpoint',
+      raw.tracingEndpoint,
+      'must be a URL such as http://collector.observability.svc:4318',
+    );
+  if (!tracingSyntax.samplingRatio.test(raw.tracingSamplingRatio))
+    throw wrong('tracingSamplingRatio', raw.tracingSamplingRatio, 'must be a number from 0 to 1');
   const adminPort = Number(raw.adminPort);
   if (raw.adminPort === '' || !Number.isInteger(adminPort) || adminPort < 0 || adminPort > 65_535)
     throw wrong('adminPort', raw.adminPort, 'must be a port from 0 to 65535');
@@ -139,6 +152,10 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv, host
     storageAllowedCidrs,
     logLevel: oneOf('logLevel', raw, logLevels),
     runtimeLogLevel: oneOf('runtimeLogLevel', raw, logLevels),
+    tracing:
+      raw.tracingEndpoint === ''
+        ? undefined
+        : { endpoint: raw.tracingEndpoint, samplingRatio: Number(raw.tracingSamplingRatio) },
     adminPort: adminPort === 0 ? undefined : adminPort,
     kubeconfig: raw.kubeconfig === '' ? undefined : raw.kubeconfig,
   };

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { createLog, type Log } from '../lib/log.ts';
 import { stopSignal } from '../lib/signals.ts';
+import { startTracing } from '../lib/tracing.ts';
 import { exitCodes } from '../runtime/contract.ts';
 import { helpText, readConfig, type OperatorConfig } from './config.ts';
 import { OperatorConfigError } from './errors.ts';
@@ -13,16 +14,27 @@ async function run(config: OperatorConfig, log: Log): Promise<number> {
   const { signal, dispose } = stopSignal(process);
   const source = config.kubeconfig === undefined ? {} : { path: config.kubeconfig };
   const client = new HttpClient(await connect(source), { fieldManager: 'modelyard' });
+  const tracing =
+    config.tracing &&
+    (await startTracing(
+      {
+        ...config.tracing,
+        serviceName: 'modelyard-operator',
+        attributes: { 'service.namespace': config.namespace, 'service.instance.id': config.instance },
+      },
+      log,
+    ));
   const leaseClient = new HttpClient(await connect(source), { fieldManager: 'modelyard', requestTimeoutMs: 5_000 });
   try {
-    await createOperator({ client, leaseClient, config, fetchReport: fetch, log, processMetrics: true }).run(signal);
+    const options = { client, leaseClient, config, fetchReport: fetch, log, processMetrics: true, tracing };
+    await createOperator(options).run(signal);
     return exitCodes.ok;
   } catch (error) {
     log.fatal({ err: error }, 'the operator ends');
     return exitCodes.bug;
   } finally {
     dispose();
-    await Promise.all([client.close(), leaseClient.close()]);
+    await Promise.all([client.close(), leaseClient.close(), tracing?.stop()]);
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createRegistry } from '../lib/metrics.ts';
 import type { Log } from '../lib/log.ts';
+import { countDroppedSpans, createRegistry } from '../lib/metrics.ts';
+import type { Tracing } from '../lib/tracing.ts';
 import { adminPaths } from '../runtime/contract.ts';
 import type { OperatorConfig } from './config.ts';
 import { clusterUrl, modelDeploymentController, type ServingConfig } from './controllers/model-deployment.ts';
@@ -25,6 +26,8 @@ export interface OperatorOptions {
   serving?: Partial<Pick<ServingConfig, 'allowFileUris' | 'url'>>;
   /** `process_*` and `nodejs_*` metrics too. */
   processMetrics?: boolean;
+  /** Of the operator itself; pods are told of the collector by the configuration. */
+  tracing?: Tracing | undefined;
 }
 
 export interface Operator {
@@ -37,12 +40,15 @@ export interface Operator {
 
 /** The whole operator, the same on a cluster, on a laptop and in tests. */
 export function createOperator(options: OperatorOptions): Operator {
-  const { client, leaseClient = client, config, fetchReport, log, clock = systemClock, serving } = options;
+  const { client, leaseClient = client, config, fetchReport, log, clock = systemClock, serving, tracing } = options;
+  const registry = createRegistry({ ofProcess: options.processMetrics ?? false });
+  countDroppedSpans(registry, () => tracing?.dropped() ?? 0);
   const manager = new Manager({
     client,
     clock,
     log,
-    registry: createRegistry({ ofProcess: options.processMetrics ?? false }),
+    registry,
+    tracing,
     namespaces: config.watchNamespaces,
     reporter: { controller: 'modelyard.dev/operator', instance: config.instance },
     ...(config.leaseName === undefined
@@ -69,6 +75,7 @@ export function createOperator(options: OperatorOptions): Operator {
     operatorNamespace: config.namespace,
     storageAllowedCidrs: config.storageAllowedCidrs,
     logLevel: config.runtimeLogLevel,
+    tracing: config.tracing,
     allowFileUris,
   };
   manager.add(modelDeploymentController({ ...runtime, url }, new ReportPoller(servingReports, polling)));

@@ -12,6 +12,7 @@ import {
   servingEnv,
   tracesSampler,
   tracingEnv,
+  tracingSyntax,
   type AccessLogChoice,
   type ListedModel,
   type ModelControl,
@@ -138,12 +139,12 @@ function defaultMemoryBudget(): number {
 function readTracing(read: EnvironmentReader): TracingConfig | undefined {
   const endpoint = read.optionalMatching(
     tracingEnv.endpoint,
-    /^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/,
+    tracingSyntax.endpoint,
     'the URL of a collector such as http://collector.observability.svc:4318',
   );
   if (endpoint === undefined) return undefined;
   read.oneOf(tracingEnv.sampler, [tracesSampler], tracesSampler);
-  const ratio = read.optionalMatching(tracingEnv.samplingRatio, /^(0(\.\d+)?|1(\.0+)?)$/, 'a number from 0 to 1');
+  const ratio = read.optionalMatching(tracingEnv.samplingRatio, tracingSyntax.samplingRatio, 'a number from 0 to 1');
   const given = read.optionalMatching(
     tracingEnv.resourceAttributes,
     /^[\w.]+=[^,=]*(,[\w.]+=[^,=]*)*$/,

@@ -113,6 +113,12 @@ export const tracingEnv = {
   resourceAttributes: 'OTEL_RESOURCE_ATTRIBUTES',
 } as const;
 
+/** What their values look like. */
+export const tracingSyntax = {
+  endpoint: /^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/,
+  samplingRatio: /^(0(\.\d+)?|1(\.0+)?)$/,
+} as const;
+
 /** Whoever calls with a trace decides whether it is recorded; of those that begin here a share is. */
 export const tracesSampler = 'parentbased_traceidratio';
 

@@ -31,6 +31,7 @@ export function startLocalOperator({ client, url, log }: LocalOperatorOptions): 
       storageAllowedCidrs,
       logLevel: 'info',
       runtimeLogLevel: 'info',
+      tracing: undefined,
     },
     fetchReport: fetch,
     log,

@@ -1,4 +1,5 @@
 import type { Log } from '../../lib/log.ts';
+import type { Tracing } from '../../lib/tracing.ts';
 import type { PlannedEvent } from '../core/plan.ts';
 import { refKey } from './apply.ts';
 import type { KubeClient } from './client.ts';
@@ -9,6 +10,7 @@ import { executeObjects, executeStatus, type Failure, type Shell } from './execu
 import type { ControllerMetrics, ReconcileResult } from './metrics.ts';
 import { controllerOf, keyOf, refOf, type Key, type KubeObject, type ResourceKind } from './object.ts';
 import { WorkQueue } from './queue.ts';
+import { errorType, ReconcileTrace } from './reconcile-trace.ts';
 import { Refusals } from './refusals.ts';
 import { StatusPace } from './status-pace.ts';
 import type { Change, Store } from './store.ts';
@@ -23,6 +25,8 @@ export interface ControllerOptions {
   clock: Clock;
   log: Log;
   metrics?: ControllerMetrics;
+  /** Absent: nothing is traced. */
+  tracing?: Tracing | undefined;
   /** Default 16. */
   workers?: number;
 }
@@ -108,12 +112,14 @@ export class Controller<Observed, Status> {
   }
 
   async #handle(key: Key, hard: AbortSignal): Promise<void> {
-    const { clock, log, metrics } = this.#options;
+    const { client, clock, log, metrics, tracing } = this.#options;
     const { name } = this.#definition;
     const begun = clock.monotonicMs();
+    const trace = tracing && new ReconcileTrace(tracing, client, clock);
     let result: ReconcileResult = 'success';
+    let failure: unknown;
     try {
-      const requeueMs = await this.reconcile(key, hard);
+      const requeueMs = await this.reconcile(key, hard, trace?.client);
       this.queue.forget(key);
       if (requeueMs !== undefined) {
         this.queue.addAfter(key, requeueMs);
@@ -121,6 +127,7 @@ export class Controller<Observed, Status> {
       }
     } catch (error) {
       result = 'error';
+      failure = error;
       if (hard.aborted || error instanceof FencedError)
         log.debug({ controller: name, key, err: error }, 'reconcile cut short');
       else if (error instanceof KubeError && error.status !== 400 && error.status !== 422) {
@@ -132,15 +139,17 @@ export class Controller<Observed, Status> {
       this.queue.retry(key, error instanceof KubeError ? error.retryAfterMs : undefined);
     }
     metrics?.reconciled(name, result, (clock.monotonicMs() - begun) / 1000);
+    trace?.end(name, key, result, result === 'error' ? errorType(failure) : undefined);
   }
 
   /**
    * One look at one key.
    *
+   * @param client what to read and write with, where it is not that of the options
    * @returns milliseconds until the next one; undefined where the object is gone
    * @throws KubeError for what another try may cure
    */
-  async reconcile(key: Key, signal: AbortSignal): Promise<number | undefined> {
+  async reconcile(key: Key, signal: AbortSignal, client = this.#options.client): Promise<number | undefined> {
     const definition = this.#definition;
     const { clock } = this.#options;
     const observed = definition.observe(key, this.#stores, []);
@@ -152,7 +161,7 @@ export class Controller<Observed, Status> {
     const owner = definition.ownerOf(observed);
     // Owner references collect the rest; whatever is written now would only race with that.
     if (owner.metadata.deletionTimestamp !== undefined) return undefined;
-    const shell = this.#shell();
+    const shell = this.#shell(client);
     let plan = definition.render(observed, clock.now(), this.#begun);
     const outcome = await executeObjects(plan, owner, definition.childrenOf(observed), shell, signal);
     const { failure } = outcome;
@@ -183,8 +192,8 @@ export class Controller<Observed, Status> {
     return isConflict(error) ? [] : [{ ref, reason: 'WriteFailed', message }];
   }
 
-  #shell(): Shell {
-    const { client, publish, storeOf, announce } = this.#options;
+  #shell(client: KubeClient): Shell {
+    const { publish, storeOf, announce } = this.#options;
     return {
       client,
       refusals: this.#refusals,

@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import { metrics, probe, startHealthServer, type HealthServer } from '../../lib/health.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Tracing } from '../../lib/tracing.ts';
 import { Caches } from './caches.ts';
 import type { KubeClient } from './client.ts';
 import { hasAborted, pause, type Clock } from './clock.ts';
@@ -17,6 +18,8 @@ export interface ManagerOptions {
   clock: Clock;
   log: Log;
   registry: Registry;
+  /** Absent: nothing is traced. */
+  tracing?: Tracing | undefined;
   /** What to watch; empty: all namespaces. */
   namespaces: readonly string[];
   /** For events: who reports, and from which pod. */
@@ -78,6 +81,7 @@ export class Manager {
       clock,
       log,
       metrics: this.#metrics,
+      tracing: this.#options.tracing,
     });
     this.#controllers.push({
       name: definition.name,

@@ -88,6 +88,7 @@ async function platformOn(cluster: Cluster): Promise<KwokPlatform> {
           storageAllowedCidrs: [],
           logLevel: 'warn',
           runtimeLogLevel: 'info',
+          tracing: undefined,
           adminPort: undefined,
         },
         fetchReport,

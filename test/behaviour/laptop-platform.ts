@@ -36,6 +36,7 @@ export function laptopPlatform(): Platform {
           storageAllowedCidrs: [],
           logLevel: 'info',
           runtimeLogLevel: 'info',
+          tracing: undefined,
         },
         fetchReport: node.fetch,
         log: createLog('operator', 'error'),

@@ -1,4 +1,4 @@
-import { drainDelayMs, modelsFile, paths, servingEnv } from '../../../runtime/contract.ts';
+import { drainDelayMs, modelsFile, paths, servingEnv, tracesSampler, tracingEnv } from '../../../runtime/contract.ts';
 import type { ModelDeployment, ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
 import { wholeQuantity } from '../../api/quantity.ts';
 import { asStored } from '../as-stored.ts';
@@ -54,9 +54,25 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
     [servingEnv.drainDelayMs]: String(drainDelayMs),
     [servingEnv.logLevel]: inputs.logLevel,
     [servingEnv.allowFileUris]: inputs.allowFileUris ? 'true' : undefined,
+    ...tracingVariables(metadata, inputs),
   });
   const uris = modelsOf(spec).flatMap(({ uri }) => uri ?? []);
   return [...plain, ...accessEnv(spec.access), ...podEnv(), ...storageEnv(uris, storage)];
+}
+
+/** Spans name their deployment as a service of its namespace. */
+function tracingVariables(
+  { name, namespace = 'default' }: ModelDeployment['metadata'],
+  { tracing }: ServingInputs,
+): Record<string, string> {
+  if (tracing === undefined) return {};
+  return {
+    [tracingEnv.endpoint]: tracing.endpoint,
+    [tracingEnv.sampler]: tracesSampler,
+    [tracingEnv.samplingRatio]: String(tracing.samplingRatio),
+    [tracingEnv.serviceName]: name,
+    [tracingEnv.resourceAttributes]: `service.namespace=${namespace},k8s.namespace.name=${namespace}`,
+  };
 }
 
 /** The volume of a claim with models. The first one's name is as old as the operator: another would be a rollout. */

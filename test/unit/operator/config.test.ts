@@ -17,6 +17,7 @@ describe('readConfig', () => {
       storageAllowedCidrs: [],
       logLevel: 'info',
       runtimeLogLevel: 'info',
+      tracing: undefined,
       adminPort: 8081,
       kubeconfig: undefined,
     });
@@ -41,6 +42,13 @@ describe('readConfig', () => {
     );
   });
 
+  test('traces where a collector is named, a tenth of what begins here unless told otherwise', () => {
+    const endpoint = 'http://collector.observability.svc:4318';
+    expect(read([`--tracing-endpoint=${endpoint}`]).tracing).toEqual({ endpoint, samplingRatio: 0.1 });
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: '1.0' };
+    expect(read([], env).tracing).toEqual({ endpoint, samplingRatio: 1 });
+  });
+
   test('leader election and the admin port can be off', () => {
     expect(read(['--leader-election=false', '--admin-port=0'])).toMatchObject({
       leaseName: undefined,
@@ -59,6 +67,10 @@ describe('readConfig', () => {
     ['--leader-election', 'yes', 'must be one of true, false'],
     ['--runtime-image-pull-policy', 'Sometimes', 'must be one of Always'],
     ['--runtime-image', '', 'must name the image'],
+    ['--tracing-endpoint', 'collector:4318', 'must be a URL'],
+    ['--tracing-endpoint', 'http://user@collector:4318', 'must be a URL'],
+    ['--tracing-sampling-ratio', '2', 'must be a number from 0 to 1'],
+    ['--tracing-sampling-ratio', '', 'must be a number from 0 to 1'],
   ])('%s=%s is refused by name, with the cure', (flag, value, cure) => {
     const wrong = (): unknown => read([`${flag}=${value}`]);
     expect(wrong).toThrow(OperatorConfigError);
