@@ -116,7 +116,8 @@ export const tracingEnv = {
 /** What their values look like. */
 export const tracingSyntax = {
   endpoint: /^https?:\/\/[^\s/@]+(\/[^\s?#]*)?$/,
-  samplingRatio: /^(0(\.\d+)?|1(\.0+)?)$/,
+  /** Tiny ones as Helm and JavaScript write them. */
+  samplingRatio: /^(0(\.\d+)?|1(\.0+)?|\d(\.\d+)?e-\d+)$/,
 } as const;
 
 /** Whoever calls with a trace decides whether it is recorded; of those that begin here a share is. */

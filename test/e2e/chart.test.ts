@@ -125,6 +125,8 @@ describe('the chart', () => {
       'runtime.storage.allowedCidrs={10.0.0.0/8,fd00::/8}',
       'logLevel=debug',
       'runtime.logLevel=warn',
+      'tracing.endpoint=http://collector.observability.svc:4318',
+      'tracing.samplingRatio=0.00001',
     ];
     const args = operator(await render(...settings)).template.spec.containers[0]?.args ?? [];
     const environment = { POD_NAME: 'modelyard-0', POD_NAMESPACE: 'modelyard-system' };
@@ -138,6 +140,7 @@ describe('the chart', () => {
       storageAllowedCidrs: ['10.0.0.0/8', 'fd00::/8'],
       logLevel: 'debug',
       runtimeLogLevel: 'warn',
+      tracing: { endpoint: 'http://collector.observability.svc:4318', samplingRatio: 0.00001 },
       adminPort: 8081,
     });
   });
@@ -155,6 +158,8 @@ describe('the chart', () => {
     ['a storage range that is none', 'runtime.storage.allowedCidrs={everything}', 'allowedCidrs'],
     ['a runtime without a version', 'runtime.image.tag=', 'runtime/image'],
     ['a log level that is none', 'logLevel=loud', 'logLevel'],
+    ['a collector without a scheme', 'tracing.endpoint=collector:4318', 'endpoint'],
+    ['more traces than all', 'tracing.samplingRatio=2', 'samplingRatio'],
   ])('refuses %s by name', async (_what, setting, named) => {
     await expect(render(setting)).rejects.toThrow(named);
   });
@@ -162,6 +167,42 @@ describe('the chart', () => {
   test('scrapes metrics only where that is asked for', async () => {
     expect(ofKind(await render(), 'ServiceMonitor')).toEqual([]);
     expect(ofKind(await render('metrics.serviceMonitor.enabled=true'), 'ServiceMonitor')).toHaveLength(1);
+    expect(ofKind(await render(), 'PodMonitor')).toEqual([]);
+    const [everywhere] = ofKind(await render('metrics.podMonitor.enabled=true'), 'PodMonitor');
+    expect(everywhere?.spec).toMatchObject({
+      namespaceSelector: { any: true },
+      selector: { matchLabels: { 'app.kubernetes.io/managed-by': 'modelyard' } },
+      podMetricsEndpoints: [{ port: 'admin', path: '/metrics', interval: '30s' }],
+    });
+    const [named] = ofKind(await render('metrics.podMonitor.enabled=true', 'watchNamespaces={team-a}'), 'PodMonitor');
+    expect(named?.spec).toMatchObject({ namespaceSelector: { matchNames: ['team-a'] } });
+  });
+
+  test.each([
+    ['http://collector.observability.svc:4318', 4318],
+    ['http://collector.observability.svc/otlp', 80],
+    ['https://collector.example.com', 443],
+    ['http://[fd00::1]:4318', 4318],
+  ])('lets spans out to the collector at %s', async (endpoint, port) => {
+    const open = async (...settings: string[]) =>
+      ofKind(await render(...settings), 'NetworkPolicy').flatMap(({ spec }) =>
+        (spec as { egress: { to?: unknown; ports: { port: number }[] }[] }).egress
+          .filter(({ to }) => to === undefined)
+          .flatMap(({ ports }) => ports.map((one) => one.port)),
+      );
+    expect(await open()).toEqual([53, 53, 443, 6443]);
+    expect(await open(`tracing.endpoint=${endpoint}`)).toEqual([53, 53, 443, 6443, port]);
+  });
+
+  test('carries the dashboard as it is in its file, for whoever asks for it', async () => {
+    const dashboards = (manifests: Manifest[]) =>
+      ofKind(manifests, 'ConfigMap').filter(({ metadata }) => metadata.name === 'modelyard-dashboard');
+    expect(dashboards(await render())).toEqual([]);
+    const [dashboard] = dashboards(await render('dashboard.enabled=true', 'dashboard.annotations.folder=models'));
+    expect(dashboard?.metadata.labels).toMatchObject({ grafana_dashboard: '1' });
+    expect(dashboard?.metadata.annotations).toEqual({ folder: 'models' });
+    const file = await readFile(join(chart, 'files', 'dashboards', 'modelyard.json'), 'utf8');
+    expect((dashboard as { data?: Record<string, string> } | undefined)?.data?.['modelyard.json']).toBe(file);
   });
 
   test('holds a disruption budget while more than one operator runs', async () => {

@@ -45,6 +45,9 @@ describe('readConfig', () => {
   test('traces where a collector is named, a tenth of what begins here unless told otherwise', () => {
     const endpoint = 'http://collector.observability.svc:4318';
     expect(read([`--tracing-endpoint=${endpoint}`]).tracing).toEqual({ endpoint, samplingRatio: 0.1 });
+    expect(read([`--tracing-endpoint=${endpoint}`, '--tracing-sampling-ratio=1e-05']).tracing?.samplingRatio).toBe(
+      0.00001,
+    );
     const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_SAMPLER_ARG: '1.0' };
     expect(read([], env).tracing).toEqual({ endpoint, samplingRatio: 1 });
   });
