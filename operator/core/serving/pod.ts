@@ -54,7 +54,7 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
     [servingEnv.drainDelayMs]: String(drainDelayMs),
     [servingEnv.logLevel]: inputs.logLevel,
     [servingEnv.allowFileUris]: inputs.allowFileUris ? 'true' : undefined,
-    ...tracingVariables(metadata, inputs),
+    ...tracingVariables(owner.metadata, inputs),
   });
   const uris = modelsOf(spec).flatMap(({ uri }) => uri ?? []);
   return [...plain, ...accessEnv(spec.access), ...podEnv(), ...storageEnv(uris, storage)];
