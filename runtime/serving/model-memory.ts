@@ -16,12 +16,15 @@ export interface ModelMemoryOptions {
   budgetBytes: number;
   /** Of a process that waits for the next model. */
   spareBytes: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  now: () => number;
   log: Log;
   observe: { used(bytes: number): void; settled(): void; evicted(name: string): void };
 }
 
 interface Place {
   bytes: number;
+  measuredAtMs: number;
   /** `loading` and `leaving` places are never chosen to be evicted. */
   state: 'loading' | 'settled' | 'leaving';
 }
@@ -34,6 +37,9 @@ interface Applicant {
   admit: () => void;
   timer: NodeJS.Timeout | undefined;
 }
+
+/** Between two measurements of what a tenant in use holds. */
+const measureMs = 1_000;
 
 /** How long a model waits for one to fall idle before one that is in use has to leave. */
 const patienceMs = 250;
@@ -80,11 +86,18 @@ export class ModelMemory {
     const place = this.#places.get(tenant);
     if (place?.state === 'loading') place.state = 'settled';
     this.#options.observe.settled();
-    return this.measure(tenant);
+    return this.#measure(tenant);
   }
 
-  /** Counts anew what a tenant holds: models grow by what they run. */
-  async measure(tenant: Tenant): Promise<number | undefined> {
+  /** The tenant ran something, by which models grow: counts anew what it holds, now and then. */
+  ran(tenant: Tenant): void {
+    const place = this.#places.get(tenant);
+    if (!place || this.#options.now() - place.measuredAtMs < measureMs) return;
+    place.measuredAtMs = this.#options.now();
+    void this.#measure(tenant);
+  }
+
+  async #measure(tenant: Tenant): Promise<number | undefined> {
     const bytes = await tenant.measure();
     const place = this.#places.get(tenant);
     if (!place || bytes === undefined) return undefined;
@@ -125,7 +138,7 @@ export class ModelMemory {
       if (this.usedBytes + first.bytes > budgetBytes) break;
       this.#applicants.shift();
       clearTimeout(first.timer);
-      this.#places.set(first.tenant, { bytes: first.bytes, state: 'loading' });
+      this.#places.set(first.tenant, { bytes: first.bytes, measuredAtMs: this.#options.now(), state: 'loading' });
       first.admit();
     }
     observe.used(this.usedBytes);

@@ -71,6 +71,7 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
   const memory = new ModelMemory({
     budgetBytes: config.memoryBudgetBytes,
     spareBytes: () => spare.bytes,
+    now: options.now,
     log,
     observe: {
       used: (bytes) => metrics.memoryUsed.set(bytes),

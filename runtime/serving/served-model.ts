@@ -46,9 +46,6 @@ export interface ServedModelOptions {
 
 const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
-/** Between two measurements of what a model in use holds. */
-const measureMs = 1_000;
-
 /**
  * One model from its URI to its answers: resolves it, keeps its process alive, queues its requests, and reports. It can be
  * unloaded, which ends its process and gives all its memory back, and loaded again. One of several in the same memory is loaded when it is asked for.
@@ -78,7 +75,6 @@ export class ServedModel implements Tenant {
   #retryAtMs = 0;
   /** What it held when it was loaded last. */
   #loadedBytes: number | undefined;
-  #measuredAtMs = 0;
 
   constructor(options: ServedModelOptions) {
     const { model, config, metrics, now } = options;
@@ -119,7 +115,7 @@ export class ServedModel implements Tenant {
             this.statistics.queued(ms);
           }
           this.statistics.executed(waitedMs.length, outcome);
-          this.#measureNowAndThen();
+          options.memory?.ran(this);
         },
       },
     });
@@ -348,17 +344,6 @@ export class ServedModel implements Tenant {
     await settled;
   }
 
-  #measureNowAndThen(): void {
-    const { memory, now } = this.#options;
-    if (!memory || now() - this.#measuredAtMs < measureMs) return;
-    this.#measuredAtMs = now();
-    void memory.measure(this);
-  }
-
-  async #settleInMemory(memory: ModelMemory): Promise<void> {
-    this.#loadedBytes = await memory.settle(this);
-  }
-
   #inTurn(change: () => Promise<void>): Promise<void> {
     const done = this.#changes.then(change);
     this.#changes = done.catch(() => undefined);
@@ -410,7 +395,7 @@ export class ServedModel implements Tenant {
           metrics.ready.set(labels, 1);
           log.info({ digest, batchable, loadMs: Math.round(loadMs) }, 'the model is ready');
           this.#scheduler.resume(batchable);
-          if (memory) void this.#settleInMemory(memory);
+          void memory?.settle(this).then((bytes) => (this.#loadedBytes = bytes));
         },
         down: (fault) => {
           metrics.restarts.inc(labels);

@@ -15,13 +15,16 @@ interface TestTenant extends Tenant {
 function world(budgetBytes: number): {
   memory: ModelMemory;
   evicted: string[];
+  clock: { ms: number };
   tenant: (name: string, bytes?: number) => TestTenant;
   load: (tenant: TestTenant, expected?: number) => Promise<void>;
 } {
   const evicted: string[] = [];
+  const clock = { ms: 0 };
   const memory = new ModelMemory({
     budgetBytes,
     spareBytes: () => spareBytes,
+    now: () => clock.ms,
     log: createLog('test', 'silent'),
     observe: { used: () => undefined, settled: () => undefined, evicted: (name) => evicted.push(name) },
   });
@@ -45,7 +48,7 @@ function world(budgetBytes: number): {
     await memory.admit(loaded, expected);
     await memory.settle(loaded);
   };
-  return { memory, evicted, tenant, load };
+  return { memory, evicted, clock, tenant, load };
 }
 
 describe('the memory that models share', () => {
@@ -97,14 +100,19 @@ describe('the memory that models share', () => {
     expect(order).toEqual(['large', 'late']);
   });
 
-  test('a model that grows beyond the budget makes others leave', async () => {
-    const { memory, evicted, tenant, load } = world(100);
+  test('a model that grows beyond the budget makes others leave, within a second of its use', async () => {
+    const { memory, evicted, clock, tenant, load } = world(100);
     const [a, b, c] = [tenant('a'), tenant('b'), tenant('c')];
     for (const each of [a, b, c]) await load(each);
     c.bytes = 45;
-    await memory.measure(c);
-    expect(evicted).toEqual(['a']);
+    clock.ms = 999;
+    memory.ran(c);
     await sleep(0);
+    expect(evicted).toEqual([]);
+    clock.ms = 1_000;
+    memory.ran(c);
+    await sleep(0);
+    expect(evicted).toEqual(['a']);
     expect(memory.usedBytes).toBe(85);
   });
 
