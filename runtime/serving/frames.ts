@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { ProtocolError } from '../errors.ts';
 
 /**
@@ -25,8 +25,13 @@ const joinedBytes = 16 * 1024;
 const padded = (length: number): number => Math.ceil(length / 8) * 8;
 const padding = Buffer.alloc(8);
 
-/** Writes a frame; large buffers are not copied, and must not change afterwards. */
-export function writeFrame(socket: Duplex, header: object, buffers: readonly Uint8Array[]): void {
+/** Writes a frame. Large buffers are not copied, and must not change before `onWritten`, which is not called where the socket fails. */
+export function writeFrame(
+  socket: Duplex,
+  header: object,
+  buffers: readonly Uint8Array[],
+  onWritten: () => void = () => undefined,
+): void {
   const text = Buffer.from(JSON.stringify({ ...header, buffers: buffers.map(({ byteLength }) => byteLength) }));
   const bodyBytes = buffers.reduce((sum, { byteLength }) => sum + padded(byteLength), 0);
   if (bodyBytes > maxBodyBytes || text.byteLength > maxHeaderBytes) throw new ProtocolError('a frame is too large');
@@ -43,67 +48,151 @@ export function writeFrame(socket: Duplex, header: object, buffers: readonly Uin
   const bytes = prefixBytes + text.byteLength + bodyBytes;
   if (bytes <= joinedBytes) {
     socket.write(Buffer.concat(parts, bytes));
+    onWritten();
     return;
   }
   socket.cork();
+  const last = parts.pop();
   for (const part of parts) socket.write(part);
+  socket.write(last, (error) => {
+    if (!error) onWritten();
+  });
   socket.uncork();
 }
 
-/** Calls `onFrame` for each frame, and `onError` once at the first byte that makes no sense. */
-export function readFrames(socket: Duplex, onFrame: (frame: Frame) => void, onError: (error: Error) => void): void {
-  const reader = new FrameReader(onFrame);
-  socket.on('data', (chunk: Buffer) => {
-    try {
-      reader.push(chunk);
-    } catch (error) {
-      socket.removeAllListeners('data');
-      onError(error instanceof Error ? error : new ProtocolError(String(error)));
+/** Memory for the body of a frame: of this length, from a multiple of 8. */
+type BodyMemory = (bytes: number) => Uint8Array;
+
+/** Memory of its own costs a garbage collection its share, so small bodies come from a pool, which keeps to multiples of 8. */
+const newMemory: BodyMemory = (bytes) => Buffer.allocUnsafe(bytes);
+
+/** Larger bodies get memory of their own. */
+const keptBytes = 32 * 1024 * 1024;
+
+/** The same memory again for each body, where the one before it is no longer needed. */
+export function reusedMemory(): BodyMemory {
+  let kept = Buffer.alloc(0);
+  return (bytes) => {
+    if (bytes > keptBytes) return newMemory(bytes);
+    if (bytes > kept.byteLength) kept = Buffer.allocUnsafeSlow(Math.min(keptBytes, 2 * bytes));
+    return kept.subarray(0, bytes);
+  };
+}
+
+/** What is read at once where it is not known yet what it is. */
+const scratchBytes = 64 * 1024;
+
+/** What Node calls `onread`: gives the memory that a socket reads into, and is told how much came. */
+interface FrameReading {
+  buffer: () => Uint8Array;
+  /** False: it wants no more. */
+  callback: (length: number) => boolean;
+}
+
+/**
+ * How a socket reads frames: large bodies straight into their memory, which takes a third of the time that chunks take. Calls `onFrame` for
+ * each frame, and `onError` once at the first byte that makes no sense.
+ */
+export function framesOf(
+  onFrame: (frame: Frame) => void,
+  onError: (error: Error) => void,
+  memory: BodyMemory = newMemory,
+): FrameReading {
+  const reader = new FrameReader(onFrame, memory);
+  let failed = false;
+  return {
+    buffer: () => reader.target(),
+    callback: (length) => {
+      if (failed) return false;
+      try {
+        reader.received(length);
+      } catch (error) {
+        failed = true;
+        onError(error instanceof Error ? error : new ProtocolError(String(error)));
+      }
+      return !failed;
+    },
+  };
+}
+
+/** From a stream that cannot read into memory of ours. */
+export function readFrames(stream: Readable, { buffer, callback }: FrameReading): void {
+  const take = (chunk: Uint8Array): void => {
+    for (let offset = 0; offset < chunk.byteLength;) {
+      const part = chunk.subarray(offset, offset + buffer().byteLength);
+      buffer().set(part);
+      offset += part.byteLength;
+      if (callback(part.byteLength)) continue;
+      stream.off('data', take);
+      return;
     }
-  });
+  };
+  stream.on('data', take);
 }
 
 class FrameReader {
   readonly #onFrame: (frame: Frame) => void;
+  readonly #memory: BodyMemory;
   readonly #prefix = Buffer.alloc(prefixBytes);
+  readonly #scratch = Buffer.allocUnsafeSlow(scratchBytes);
   #header = Buffer.alloc(0);
   #body: Uint8Array = Buffer.alloc(0);
   #stage: 'prefix' | 'header' | 'body' = 'prefix';
   #filled = 0;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  constructor(onFrame: (frame: Frame) => void, memory: BodyMemory) {
     this.#onFrame = onFrame;
+    this.#memory = memory;
   }
 
-  push(chunk: Buffer): void {
+  /** Where the next bytes should be put. */
+  target(): Uint8Array {
+    return this.#isDirect() ? this.#body.subarray(this.#filled) : this.#scratch;
+  }
+
+  /** So many bytes were put into `target`. Throws ProtocolError. */
+  received(length: number): void {
+    if (!this.#isDirect()) {
+      this.#push(this.#scratch.subarray(0, length));
+      return;
+    }
+    this.#filled += length;
+    if (this.#filled === this.#body.byteLength) this.#finish();
+  }
+
+  #isDirect(): boolean {
+    return this.#stage === 'body' && this.#body.byteLength - this.#filled >= scratchBytes;
+  }
+
+  #push(chunk: Uint8Array): void {
     let offset = 0;
     for (;;) {
-      const target = this.#target();
-      const wanted = target.byteLength - this.#filled;
+      const part = this.#part();
+      const wanted = part.byteLength - this.#filled;
       const taken = Math.min(wanted, chunk.byteLength - offset);
-      target.set(chunk.subarray(offset, offset + taken), this.#filled);
+      part.set(chunk.subarray(offset, offset + taken), this.#filled);
       this.#filled += taken;
       offset += taken;
       if (taken < wanted) return;
-      this.#filled = 0;
-      this.#advance();
-      if (offset === chunk.byteLength && this.#target().byteLength > 0) return;
+      this.#finish();
+      if (offset === chunk.byteLength && this.#part().byteLength > 0) return;
     }
   }
 
-  #target(): Uint8Array {
+  #part(): Uint8Array {
     return this.#stage === 'prefix' ? this.#prefix : this.#stage === 'header' ? this.#header : this.#body;
   }
 
-  #advance(): void {
+  /** The part is whole: what comes next? */
+  #finish(): void {
+    this.#filled = 0;
     if (this.#stage === 'prefix') {
       if (this.#prefix.readUInt32LE(0) !== magic) throw new ProtocolError('a frame does not begin with its mark');
       const headerBytes = this.#prefix.readUInt32LE(4);
       const bodyBytes = this.#prefix.readUInt32LE(8);
       if (headerBytes > maxHeaderBytes || bodyBytes > maxBodyBytes) throw new ProtocolError('a frame is too large');
-      // Memory of its own costs a garbage collection its share, so small ones come from a pool, which keeps to multiples of 8.
       this.#header = Buffer.allocUnsafe(headerBytes);
-      this.#body = Buffer.allocUnsafe(bodyBytes);
+      this.#body = this.#memory(bodyBytes);
       this.#stage = 'header';
     } else if (this.#stage === 'header') {
       this.#stage = 'body';

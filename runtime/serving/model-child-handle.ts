@@ -1,10 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { constants, setPriority } from 'node:os';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../lib/log.ts';
 import { ModelFault, RequestError } from '../errors.ts';
-import { readFrames, writeFrame } from './frames.ts';
+import { movedSocket } from '../moved-socket.ts';
+import { framesOf, readFrames, writeFrame } from './frames.ts';
 import {
   parseChildMessage,
   runFrame,
@@ -51,7 +52,7 @@ export class ModelChild {
   /** Settles when the process can take a model, or is gone. */
   readonly started: Promise<void>;
   readonly #process: ChildProcess;
-  readonly #socket: Duplex;
+  readonly #socket: Socket;
   readonly #log: Log;
   #onStarted: () => void = () => undefined;
   #loading: (Waiter<Loaded> & { onPhase: OnPhase }) | undefined;
@@ -65,7 +66,7 @@ export class ModelChild {
       inherited.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
     );
     this.#process = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-    this.#socket = this.#process.stdio[3] as Duplex;
+    this.#socket = this.#reading(this.#process.stdio[3] as Socket);
     this.#yieldToFront();
     this.exited = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(this.#end(`it could not be started: ${error.message}`)));
@@ -75,11 +76,6 @@ export class ModelChild {
     });
     const ready = new Promise<void>((resolve) => (this.#onStarted = resolve));
     this.started = Promise.race([ready, this.exited.then(() => undefined)]);
-    readFrames(
-      this.#socket,
-      (frame) => this.#receive(parseChildMessage(frame)),
-      (error) => this.#abandon(error),
-    );
     this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'the socket of the model process failed'));
     this.#socket.once('close', () => (this.#gone = true));
     this.#forward(this.#process.stdout);
@@ -98,13 +94,17 @@ export class ModelChild {
     });
   }
 
-  /** Rejects with RequestError `ModelCrashed` where the process dies before it answers. */
-  run(requests: readonly RunRequest[]): Promise<RunOutcome> {
+  /**
+   * Rejects with RequestError `ModelCrashed` where the process dies before it answers.
+   *
+   * @param onSent the inputs have left: their memory is free
+   */
+  run(requests: readonly RunRequest[], onSent: () => void): Promise<RunOutcome> {
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
       this.#running = { id, count: requests.length, resolve, reject };
       const { header, buffers } = runFrame(id, requests);
-      this.#send(header, buffers);
+      this.#send(header, buffers, onSent);
     });
   }
 
@@ -115,6 +115,16 @@ export class ModelChild {
 
   kill(): void {
     this.#process.kill('SIGKILL');
+  }
+
+  #reading(made: Socket): Socket {
+    const frames = framesOf(
+      (frame) => this.#receive(parseChildMessage(frame)),
+      (error) => this.#abandon(error),
+    );
+    const moved = movedSocket(made, frames);
+    if (!moved) readFrames(made, frames);
+    return moved ?? made;
   }
 
   /** Probes, refusals and deadlines are answered first where both processes want the same core. */
@@ -128,9 +138,9 @@ export class ModelChild {
     }
   }
 
-  #send(header: object, buffers: Uint8Array[]): void {
+  #send(header: object, buffers: Uint8Array[], onSent?: () => void): void {
     if (this.#gone) this.#failWaiters('it is gone');
-    else writeFrame(this.#socket, header, buffers);
+    else writeFrame(this.#socket, header, buffers, onSent);
   }
 
   #receive(message: ChildMessage): void {

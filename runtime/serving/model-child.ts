@@ -3,7 +3,7 @@ import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { ModelFault, RequestError } from '../errors.ts';
 import { batchKey, mergeRequests, rowsOf, splitOutputs } from './batch.ts';
-import { readFrames, writeFrame } from './frames.ts';
+import { framesOf, reusedMemory, writeFrame } from './frames.ts';
 import {
   parseFrontMessage,
   resultFrame,
@@ -13,6 +13,7 @@ import {
   type RunResult,
 } from './messages.ts';
 import { importOrt, OnnxSession, zeros } from './onnx-session.ts';
+import { release } from './release.ts';
 import { failureOf, type RunFailure } from './run-failure.ts';
 import { findTask } from './tasks/index.ts';
 import type { PreparedTask, Run, SeparateTask } from './tasks/task.ts';
@@ -23,7 +24,9 @@ import type { PreparedTask, Run, SeparateTask } from './tasks/task.ts';
  */
 
 const modelSocket = 3;
-const socket = new Socket({ fd: modelSocket, readable: true, writable: true });
+/** The next run comes after the answer to this one, so its tensors may lie where those of this one lie. */
+const onread = framesOf(receive, fail, reusedMemory());
+const socket = new Socket({ fd: modelSocket, readable: true, writable: true, onread });
 let loaded: { session: OnnxSession; task: PreparedTask; batchable: boolean } | undefined;
 
 protectOthers();
@@ -34,17 +37,16 @@ importOrt().then(
 );
 socket.on('end', () => process.exit(0));
 socket.on('error', () => process.exit(0));
-readFrames(socket, receive, (error) => {
-  throw error;
-});
 
 function receive(frame: Parameters<typeof parseFrontMessage>[0]): void {
   const message = parseFrontMessage(frame);
   const done = message.type === 'load' ? load(message) : answer(message.id, message.requests);
-  done.catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    process.exit(1);
-  });
+  done.catch(fail);
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exit(1);
 }
 
 /** Memory runs out for this process first, and it never outlives the process that answers, not even inside a run. */
@@ -113,7 +115,7 @@ async function answer(id: number, requests: RunRequest[]): Promise<void> {
   const end = performance.now();
   const times = { executions, inputMs: (firstRunAt ?? end) - begin, runMs: end - begin };
   const { header, buffers } = resultFrame(id, results, times);
-  writeFrame(socket, header, buffers);
+  writeFrame(socket, header, buffers, () => buffers.forEach(release));
 }
 
 const runOn =

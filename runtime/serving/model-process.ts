@@ -69,9 +69,9 @@ export class ModelProcess {
   }
 
   /** Rejects with RequestError `ModelCrashed` where the process dies before it answers. Only while `ready`, one at a time. */
-  run(requests: readonly RunRequest[]): Promise<RunOutcome> {
+  run(requests: readonly RunRequest[], onSent: () => void): Promise<RunOutcome> {
     if (!this.#child) throw new Error('run() needs a ready process');
-    return this.#child.run(requests);
+    return this.#child.run(requests, onSent);
   }
 
   /** Ends a run that takes too long, with its process; another is started. */

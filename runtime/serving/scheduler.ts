@@ -25,7 +25,8 @@ export interface SchedulerOptions {
 /** What runs batches: the model process. */
 interface Runner {
   isReady(): boolean;
-  run(requests: readonly RunRequest[]): Promise<RunOutcome>;
+  /** `onSent`: it has no more use for the memory of their inputs. */
+  run(requests: readonly RunRequest[], onSent: () => void): Promise<RunOutcome>;
   kill(): void;
 }
 
@@ -40,6 +41,8 @@ export interface Waiting {
   isAlone?: boolean;
   /** Filled in on the request's way. */
   timeline?: Timeline | undefined;
+  /** Its inputs have left for the model process, and nobody here will read them again. Not called for one that never ran. */
+  onSent?: () => void;
 }
 
 /** When what happened to a request, in milliseconds since the epoch. */
@@ -73,6 +76,7 @@ interface Entry {
   bytes: number;
   priority: number;
   timeline: Timeline | undefined;
+  onSent: Waiting['onSent'];
   arrivedAt: number;
   settle: (outcome: Tensor[] | Error) => void;
 }
@@ -140,7 +144,8 @@ export class Scheduler {
   }
 
   /** Rejects with RequestError. */
-  infer(request: RunRequest, { timeoutMs, signal, priority, isAlone, timeline }: Waiting): Promise<Tensor[]> {
+  infer(request: RunRequest, waiting: Waiting): Promise<Tensor[]> {
+    const { timeoutMs, signal, priority, isAlone, timeline, onSent } = waiting;
     const { queueMaxLength, queueMaxBytes, now } = this.#options;
     const bytes = request.inputs.reduce((sum, { data }) => sum + data.byteLength, 0);
     const limitMs = Math.min(timeoutMs ?? Infinity, this.#options.timeoutMs);
@@ -161,6 +166,7 @@ export class Scheduler {
         bytes,
         priority: priority ?? priorities.standard,
         timeline,
+        onSent,
         arrivedAt,
         settle: (outcome) => {
           if (settled) return;
@@ -247,7 +253,10 @@ export class Scheduler {
     observe.holds(this.#waiting.length, this.#running);
     const timer = setTimeout(() => runner.kill(), timeoutMs);
     try {
-      const outcome = await runner.run(batch.map(({ request }) => request));
+      const outcome = await runner.run(
+        batch.map(({ request }) => request),
+        () => batch.forEach(({ onSent }) => onSent?.()),
+      );
       this.#learn(batch.length, now() - begin);
       run.endedAt = now();
       run.times = outcome;

@@ -86,9 +86,9 @@ export class ServedModel implements Tenant {
     const labels = modelLabels(model.name);
     const runner = {
       isReady: () => this.#process?.ready ?? false,
-      run: (requests: Parameters<ModelProcess['run']>[0]) => {
+      run: (...run: Parameters<ModelProcess['run']>) => {
         if (!this.#process) throw new RequestError('NotReady', this.whyNotReady() ?? 'not ready', 1);
-        return this.#process.run(requests);
+        return this.#process.run(...run);
       },
       kill: () => this.#process?.kill(),
     };

@@ -1,4 +1,5 @@
-import { Socket, type OnReadOpts } from 'node:net';
+import type { OnReadOpts, Socket } from 'node:net';
+import { movedSocket } from '../../moved-socket.ts';
 
 /** Reading into one buffer of this size again and again measured twice as fast as a new buffer for each 64 KiB. */
 const readBytes = 1024 * 1024;
@@ -15,17 +16,6 @@ export function readInto(take: (bytes: Uint8Array) => void): OnReadOpts {
   };
 }
 
-/**
- * The same for a socket that a server accepted and paused. Node has no option for that: the connection moves to a socket that has. Where it cannot be
- * moved, the accepted socket is returned, which emits 'data'.
- */
-export function readAcceptedInto(accepted: Socket, take: (bytes: Uint8Array) => void): Socket {
-  const handle: unknown = Reflect.get(accepted, '_handle');
-  if (typeof handle !== 'object' || handle === null) return accepted;
-  Reflect.set(accepted, '_handle', null);
-  const options = { handle, onread: readInto(take) };
-  const socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
-  // The server counts its connections by the sockets that it made.
-  socket.once('close', () => accepted.destroy());
-  return socket;
-}
+/** The same for a socket that a server accepted and paused. Where it cannot be moved, the accepted socket is returned, which emits 'data'. */
+export const readAcceptedInto = (accepted: Socket, take: (bytes: Uint8Array) => void): Socket =>
+  movedSocket(accepted, readInto(take)) ?? accepted;

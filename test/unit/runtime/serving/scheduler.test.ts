@@ -19,6 +19,7 @@ const valueOf = ({ inputs }: RunRequest): number => Buffer.from(inputs[0]?.data 
 function scheduling(options: Partial<SchedulerOptions> = {}) {
   const runs: number[][] = [];
   const ends: (() => void)[] = [];
+  const sends: (() => void)[] = [];
   const scheduler = new Scheduler({
     batchMaxSize: 3,
     batchMaxDelayMs: 0,
@@ -29,8 +30,9 @@ function scheduling(options: Partial<SchedulerOptions> = {}) {
     observe: { holds: () => undefined, ran: () => undefined },
     runner: {
       isReady: () => true,
-      run: async (requests) => {
+      run: async (requests, onSent) => {
         runs.push(requests.map(valueOf));
+        sends.push(onSent);
         await new Promise<void>((resolve) => ends.push(resolve));
         const results = requests.map(({ inputs }) => ({ ok: true as const, outputs: inputs }));
         return { results, executions: [], inputMs: 0, runMs: 1 };
@@ -50,7 +52,7 @@ function scheduling(options: Partial<SchedulerOptions> = {}) {
     ends.shift()?.();
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { scheduler, runs, answered, infer, end };
+  return { scheduler, runs, sends, answered, infer, end };
 }
 
 describe('the queue before a model', () => {
@@ -132,5 +134,25 @@ describe('the queue before a model', () => {
     infer(0, { timeline });
     await end();
     expect(timeline.run).toMatchObject({ requests: 1, times: undefined });
+  });
+
+  test('says of each request when its inputs have left, and of none that never ran', async () => {
+    const { runs, sends, infer, end } = scheduling();
+    const sent: number[] = [];
+    const left = new AbortController();
+    for (const value of [0, 1, 2]) infer(value, { onSent: () => sent.push(value), signal: left.signal });
+    expect(sent).toEqual([]);
+    sends.shift()?.();
+    expect(sent).toEqual([0]);
+    left.abort();
+    await end();
+    infer(3, { onSent: () => sent.push(3) });
+    infer(4);
+    infer(5, { onSent: () => sent.push(5) });
+    await end();
+    await end();
+    sends.forEach((send) => send());
+    expect(runs).toEqual([[0], [3], [4, 5]]);
+    expect(sent).toEqual([0, 3, 5]);
   });
 });
