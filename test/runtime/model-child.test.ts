@@ -17,19 +17,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const begin = (): ModelChild => new ModelChild(createLog('test', 'silent'), process.env, () => undefined);
+const options = { executionProvider: 'cpu', threads: 1 } as const;
+const ignored = (): void => undefined;
+const begin = (): ModelChild => new ModelChild(createLog('test', 'silent'), process.env);
 
 async function loaded(model: string): Promise<ModelChild> {
   const child = begin();
-  await child.load({
-    modelPath: join(folder, model),
-    directory: folder,
-    task: 'Tensor',
-    executionProvider: 'cpu',
-    threads: 1,
-    warmup: true,
-    batching: true,
-  });
+  const modelPath = join(folder, model);
+  await child.load({ ...options, modelPath, directory: folder, task: 'Tensor', warmup: true, batching: true }, ignored);
   return child;
 }
 
@@ -99,15 +94,10 @@ describe('a model process', () => {
     expect(sent).toBe(0);
     for (let life = 0; life < 20; life++) {
       const next = begin();
-      const load = next.load({
-        modelPath: '',
-        directory: '',
-        task: '',
-        executionProvider: 'cpu',
-        threads: 1,
-        warmup: false,
-        batching: false,
-      });
+      const load = next.load(
+        { ...options, modelPath: '', directory: '', task: '', warmup: false, batching: false },
+        ignored,
+      );
       next.kill();
       await expect(load).rejects.toThrow('died');
       await next.exited;

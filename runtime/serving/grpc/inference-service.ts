@@ -4,6 +4,7 @@ import { limits } from '../limits.ts';
 import { modelVersion } from '../model-repository.ts';
 import { modelConfig, modelMetadata, modelStatistics, repositoryIndex, serverMetadata } from '../protocol.ts';
 import { observed, type Protocol } from '../observed-request.ts';
+import { release } from '../release.ts';
 import type { ServedModel } from '../served-model.ts';
 import { jsonMethod, methodOf } from './definitions.ts';
 import { grpcRequest } from './request.ts';
@@ -63,7 +64,7 @@ export function inferenceMethods(options: FrontOptions): GrpcMethods {
         return {};
       }),
       [`/${inferenceService}/ModelInfer`]: (message, call) =>
-        inferred(readInferRequest(message), message.byteLength, call, options),
+        inferred(readInferRequest(message), message, call, options),
     },
     streams: { [`/${inferenceService}/ModelStreamInfer`]: streamedInference(options) },
   };
@@ -77,18 +78,18 @@ const grpc: Protocol<GrpcAnswer> = {
 
 function inferred(
   message: GrpcInferRequest,
-  bytes: number,
+  bytes: Buffer,
   { deadline, signal, requestId, headers, clientAddress }: GrpcCall,
   { repository, observers }: FrontOptions,
 ): Promise<GrpcAnswer> {
   const find = (): ServedModel => repository.find(message.modelName, message.modelVersion);
   const path = String(headers[':path']);
-  const arrival = { path, route: path, requestId, headers, clientAddress, bytesIn: bytes, find };
+  const arrival = { path, route: path, requestId, headers, clientAddress, bytesIn: bytes.byteLength, find };
   return observed(grpc, arrival, observers, async (model, timeline) => {
     await model.awake({ timeoutMs: deadline - observers.now(), signal });
-    const request = grpcRequest(message, model.requireSignature().outputs, bytes);
+    const request = grpcRequest(message, model.requireSignature().outputs, bytes.byteLength);
     const timeoutMs = Math.max(0, Math.min(request.timeoutMs ?? Infinity, deadline - observers.now()));
-    const outputs = await infer(model, request, { timeoutMs, signal, timeline });
+    const outputs = await infer(model, request, { timeoutMs, signal, timeline, onSent: () => release(bytes) });
     return inferResponse(model.name, modelVersion, message.id, outputs);
   });
 }
@@ -100,7 +101,7 @@ function streamedInference(options: FrontOptions): StreamMethod {
     try {
       const message = readInferRequest(bytes);
       id = message.id;
-      return streamedResponse(await inferred(message, bytes.byteLength, call, options));
+      return streamedResponse(await inferred(message, bytes, call, options));
     } catch (error) {
       return streamedFailure(failureOf(error, call.log).message, id);
     }

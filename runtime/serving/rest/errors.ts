@@ -1,6 +1,5 @@
 import type { FastifyReply } from 'fastify';
 import { RequestError, type RequestErrorCode } from '../../errors.ts';
-import { limits } from '../limits.ts';
 import type { Outcome } from '../observed-request.ts';
 
 const statusOf: Readonly<Record<RequestErrorCode, number>> = {
@@ -26,14 +25,13 @@ const challengeOf: Partial<Record<RequestErrorCode, string>> = {
   Unauthenticated: 'Bearer realm="modelyard"',
   Forbidden: 'Bearer realm="modelyard", error="insufficient_scope"',
 };
+
 /** The status that a request ends with. */
 export const httpStatusOf = (outcome: Outcome): number =>
   outcome === 'ok' ? 200 : outcome === 'Bug' ? 500 : statusOf[outcome];
 
 /** Fastify's own errors by their codes; their messages may name internals, so ours replace them. */
 const ofFastify: Readonly<Record<string, RequestError>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: new RequestError('TooLarge', `body: at most ${limits.requestBytes} bytes are allowed`),
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: new RequestError('InvalidArgument', 'Content-Length: does not match the body'),
   FST_ERR_CTP_INVALID_MEDIA_TYPE: new RequestError('UnsupportedMediaType', 'Content-Type: not a media type'),
   FST_ERR_BAD_URL: new RequestError('InvalidArgument', 'the path is not a valid URL'),
   FST_ERR_MAX_PARAM_LENGTH: new RequestError('NotFound', 'no such path; see GET /v2'),

@@ -1,11 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import type { Server as SecureServer } from 'node:tls';
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyRequest,
+} from 'fastify';
 import type { Log } from '../../../lib/log.ts';
 import { RequestError } from '../../errors.ts';
 import type { Access } from '../access/access.ts';
 import type { FrontOptions } from '../front-options.ts';
-import { limits } from '../limits.ts';
 import { requestIdOf } from '../request-id.ts';
 import { addAuthorization } from './authorization.ts';
 import { addContentEncodings } from './content-encodings.ts';
@@ -13,6 +18,7 @@ import { sendError } from './errors.ts';
 import { addExplainRoutes } from './explain-routes.ts';
 import { addInferenceRoutes } from './inference-routes.ts';
 import { addRepositoryRoutes } from './repository-routes.ts';
+import { readBody, type Payload } from './request-body.ts';
 import { addV1Routes } from './v1-routes.ts';
 
 export interface RestOptions extends FrontOptions {
@@ -28,7 +34,6 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     ...secured(tls),
     loggerInstance: baseLog,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
-    bodyLimit: limits.requestBytes,
     genReqId: (request) => requestIdOf(request.headers, randomUUID),
     // Longer than a client or an ingress keeps a connection, so that the client is the one who closes it.
     keepAliveTimeout: 75_000,
@@ -52,7 +57,9 @@ export function createRestServer(options: RestOptions): FastifyInstance {
     },
   });
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', (request: FastifyRequest, payload: Payload) =>
+    readBody(payload, request.headers['content-length']),
+  );
   app.setErrorHandler<FastifyError>((error, _request, reply) => sendError(reply, error));
   app.setNotFoundHandler((_request, reply) =>
     sendError(reply, new RequestError('NotFound', 'no such path; see GET /v2')),

@@ -3,6 +3,7 @@ import { RequestError } from '../../errors.ts';
 import { isReady, type FrontOptions } from '../front-options.ts';
 import { infer } from '../inference-request.ts';
 import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from '../protocol.ts';
+import { release } from '../release.ts';
 import type { ServedModel } from '../served-model.ts';
 import { parseRestRequest, restAnswer } from './codec.ts';
 import { answered, header, headerLength, jsonAnswer, type ModelRequest } from './requests.ts';
@@ -36,8 +37,15 @@ function addModelRoutes(app: FastifyInstance, path: string, options: FrontOption
   app.post(`${path}/infer`, (request: ModelRequest, reply) =>
     answered(request, reply, request.params, options, async (model, body, waiting) => {
       const parsed = parseRestRequest(body, header(request, headerLength), model.requireSignature());
-      const outputs = await infer(model, parsed, { ...waiting, timeoutMs: parsed.timeoutMs ?? waiting.timeoutMs });
-      return restAnswer(model.name, parsed.id, outputs, parsed.isBinary);
+      const outputs = await infer(model, parsed, {
+        ...waiting,
+        timeoutMs: parsed.timeoutMs ?? waiting.timeoutMs,
+        onSent: () => release(body),
+      });
+      const answer = restAnswer(model.name, parsed.id, outputs, parsed.isBinary);
+      // They are in the answer, as text or as bytes.
+      for (const { data } of outputs) release(data);
+      return answer;
     }),
   );
   app.post(`${path}/predict`, (request: ModelRequest, reply) =>
