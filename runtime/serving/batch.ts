@@ -57,9 +57,12 @@ function find(inputs: readonly Tensor[], name: string): Tensor {
   return input;
 }
 
-/** In memory aligned for every element type, which Buffer.concat does not promise. */
+/** Parts that lie behind one another, as they come from a frame, as they are; others in memory aligned for every element type, which Buffer.concat does not promise. */
 function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  const length = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  const [first] = parts;
+  if (first && areAdjacent(parts)) return new Uint8Array(first.buffer, first.byteOffset, length);
+  const whole = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {
     whole.set(part, offset);
@@ -67,3 +70,9 @@ function concatenate(parts: readonly Uint8Array[]): Uint8Array {
   }
   return whole;
 }
+
+const areAdjacent = (parts: readonly Uint8Array[]): boolean =>
+  parts.every((part, index) => {
+    const before = parts[index - 1];
+    return !before || (part.buffer === before.buffer && part.byteOffset === before.byteOffset + before.byteLength);
+  });
