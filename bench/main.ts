@@ -1,4 +1,7 @@
-/** `npm run bench -- NAME`: runs one benchmark, prints a table of ratios and writes bench/results/NAME.json. */
+/**
+ * `npm run bench -- NAME [PART…]`: runs one benchmark, prints a table of ratios and, where no parts are named, writes
+ * bench/results/NAME.json.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddings } from './embeddings.ts';
@@ -34,7 +37,8 @@ interface Details {
   cpuUs: number;
 }
 
-const benches: Record<string, () => Promise<Row[]>> = {
+/** Takes the names of its parts; `serving` alone has some. */
+const benches: Record<string, (parts: readonly string[]) => Promise<Row[]>> = {
   embeddings,
   explain,
   gradients,
@@ -52,13 +56,13 @@ const text = (value: number, range: Range | undefined): string =>
 const detailsText = ({ p50Ms, p99Ms, cpuUs }: Details): string =>
   `${rounded(p50Ms)}, ${rounded(p99Ms)}, ${rounded(cpuUs)}`;
 
-const [name = ''] = process.argv.slice(2);
+const [name = '', ...parts] = process.argv.slice(2);
 const bench = benches[name];
 if (!bench) {
   console.error(`usage: npm run bench -- NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`);
   process.exit(64);
 }
-const rows = await bench();
+const rows = await bench(parts);
 console.table(
   rows.map(({ what, unit, ours, oursRange, reference, referenceRange, referenceName, ...details }) => ({
     what,
@@ -72,5 +76,7 @@ console.table(
   })),
 );
 const folder = join(import.meta.dirname, 'results');
-mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ name, node: process.version, rows }, null, 2)}\n`);
+if (parts.length === 0) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify({ name, node: process.version, rows }, null, 2)}\n`);
+}

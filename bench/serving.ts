@@ -73,8 +73,21 @@ const slow = (): Promise<Row[]> =>
     ];
   });
 
-/** One model each of three kinds, served by us and by the servers that people use, in turns on the same core. */
-export async function serving(): Promise<Row[]> {
+/** By the payload that they are measured with. */
+const parts: Readonly<Record<string, () => Promise<Row[]>>> = { tiny, image, slow };
+
+/**
+ * One model each of three kinds, served by us and by the servers that people use, in turns on the same core.
+ *
+ * @param wanted names of `parts`; none: all
+ */
+export async function serving(wanted: readonly string[]): Promise<Row[]> {
   requireTools({ h2load: 'nghttp2-client', java: 'Java 11 or newer', python3: 'Python 3.11', taskset: 'util-linux' });
-  return [...(await tiny()), ...(await image()), ...(await slow())];
+  const rows: Row[] = [];
+  for (const name of wanted.length > 0 ? wanted : Object.keys(parts)) {
+    const part = parts[name];
+    if (!part) throw new Error(`serving has no part ${name}; its parts are ${Object.keys(parts).join(', ')}`);
+    rows.push(...(await part()));
+  }
+  return rows;
 }

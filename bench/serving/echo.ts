@@ -1,8 +1,9 @@
 /** `node bench/serving/echo.ts HTTP_PORT GRPC_PORT`: the stacks of our fronts, with nothing behind them but the request itself. */
-import fastify from 'fastify';
+import fastify, { type FastifyRequest } from 'fastify';
 import { createLog } from '../../lib/log.ts';
 import { startGrpcServer } from '../../runtime/serving/grpc/transport.ts';
 import { limits } from '../../runtime/serving/limits.ts';
+import { readBody, type Payload } from '../../runtime/serving/rest/request-body.ts';
 import { inferPath } from './requests.ts';
 
 const host = '127.0.0.1';
@@ -10,7 +11,9 @@ const [http = '', grpc = ''] = process.argv.slice(2);
 
 const rest = fastify();
 rest.removeAllContentTypeParsers();
-rest.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+rest.addContentTypeParser('*', (request: FastifyRequest, payload: Payload) =>
+  readBody(payload, request.headers['content-length']),
+);
 rest.post('/*', (request, reply) => reply.type(request.headers['content-type'] ?? '').send(request.body));
 await rest.listen({ host, port: Number(http) });
 
