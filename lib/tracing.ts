@@ -1,4 +1,5 @@
 import type { Attributes, Context, Link, Span, SpanKind, Tracer } from '@opentelemetry/api';
+import type { ExportResultCode } from '@opentelemetry/core';
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace';
 import type { Log } from './log.ts';
 
@@ -67,6 +68,7 @@ export async function startTracing(
     new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces`, timeoutMillis: exportTimeoutMs }),
     (exporter) =>
       new sdk.BatchSpanProcessor({ exporter, maxQueueSize: maxWaitingSpans, exportTimeoutMillis: exportTimeoutMs }),
+    core.ExportResultCode.SUCCESS,
     log,
   );
   const provider = new sdk.TracerProvider({
@@ -116,6 +118,7 @@ interface CountedDrops {
 function countedDrops(
   exporter: SpanExporter,
   processorOf: (exporter: SpanExporter) => SpanProcessor,
+  success: ExportResultCode,
   log: Pick<Log, 'warn'>,
 ): CountedDrops {
   let waiting = 0;
@@ -131,8 +134,7 @@ function countedDrops(
     export: (spans: ReadableSpan[], done) =>
       exporter.export(spans, (result) => {
         waiting -= spans.length;
-        // 0 is success.
-        if (result.code === 0) isTold = false;
+        if (result.code === success) isTold = false;
         else drop(spans.length, result.error);
         done(result);
       }),

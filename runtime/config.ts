@@ -156,7 +156,12 @@ function readTracing(read: EnvironmentReader): TracingConfig | undefined {
     samplingRatio: Number(ratio ?? 1),
     serviceName: read.optional(tracingEnv.serviceName) ?? 'modelyard',
     attributes: {
-      ...Object.fromEntries((given?.split(',') ?? []).map((pair) => pair.split('='))),
+      ...Object.fromEntries(
+        (given?.split(',') ?? []).map((pair): [string, string] => {
+          const [name = '', value = ''] = pair.split('=');
+          return [name, value];
+        }),
+      ),
       ...(podName !== undefined && { 'service.instance.id': podName, 'k8s.pod.name': podName }),
     },
   };
