@@ -19,6 +19,7 @@ export interface Issuer {
   token(claims?: JWTPayload, header?: Record<string, unknown>): Promise<string>;
   /** Takes another key. */
   rotate(): Promise<void>;
+  /** Ends it; once more is no error. */
   close(): Promise<void>;
 }
 
@@ -65,7 +66,7 @@ export async function startIssuer(authority: Authority, audience = 'modelyard'):
       const seconds = Math.floor(Date.now() / 1000);
       const usual = { iss: issuer.url, aud: audience, sub: 'alice', iat: seconds, exp: seconds + 300 };
       const payload = Object.fromEntries(
-        Object.entries({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
+        Object.entries<unknown>({ ...usual, ...claims }).filter(([, value]) => value !== undefined),
       );
       return new SignJWT(payload)
         .setProtectedHeader({ alg: 'RS256', kid: key.publicJwk.kid, ...header })

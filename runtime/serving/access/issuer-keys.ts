@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
 import * as v from 'valibot';
 
 export interface IssuerOptions {
@@ -73,7 +73,7 @@ export class IssuerKeys {
     const { now, getJson } = this.#options;
     try {
       const keys = v.parse(keySet, await getJson(await this.#keysUrl()));
-      const find = createLocalJWKSet(keys as JSONWebKeySet);
+      const find = createLocalJWKSet(keys);
       this.#known = { find, readAtMs: now() };
       this.#failure = undefined;
       return find;

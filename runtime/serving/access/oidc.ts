@@ -71,6 +71,6 @@ function refusalOf(error: unknown): unknown {
 }
 
 function holds(payload: JWTPayload, claim: string, value: string): boolean {
-  const given = Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+  const given = payload[claim];
   return given === value || (Array.isArray(given) && given.includes(value));
 }

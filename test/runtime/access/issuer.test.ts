@@ -1,6 +1,6 @@
 /** Tokens against a real issuer over real connections, on both ends of its ill fortune. */
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createLog } from '../../../lib/log.ts';
 import type { OidcConfig } from '../../../runtime/access-config.ts';
 import { openAccess, type Access } from '../../../runtime/serving/access/access.ts';
@@ -20,8 +20,9 @@ beforeEach(async () => {
   issuer = await startIssuer(authority);
   nowMs = Date.now();
 });
-afterAll(async () => {
-  await Promise.all(opened.map((access) => access.close()));
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((access) => access.close()));
+  await issuer.close();
 });
 
 interface Setting extends Partial<OidcConfig> {
@@ -52,7 +53,6 @@ describe('a token', () => {
   test('lets in its subject, by a key that is found through the discovery document', async () => {
     expect(await ask(open(), await issuer.token())).toEqual({ by: 'Oidc', name: 'alice' });
     expect(issuer.asked).toEqual([discoveryPath, '/keys']);
-    await issuer.close();
   });
 
   test('is good for half a minute beyond its time, for clocks differ', async () => {
@@ -65,7 +65,6 @@ describe('a token', () => {
       code: 'Unauthenticated',
       message: 'the token has expired',
     });
-    await issuer.close();
   });
 
   test('of a key that the issuer took meanwhile is let in', async () => {
@@ -76,7 +75,6 @@ describe('a token', () => {
     nowMs += 31_000;
     await ask(access, await issuer.token());
     await expect(ask(access, old)).rejects.toMatchObject({ code: 'Unauthenticated' });
-    await issuer.close();
   });
 });
 
@@ -112,7 +110,6 @@ describe('an issuer', () => {
     await expect(ask(access, await issuer.token())).rejects.toMatchObject(unavailable);
     expect(issuer.asked).toEqual([]);
     expect(access.fault()?.message).toContain('runtime.storage.allowedCidrs');
-    await issuer.close();
   });
 
   test('whose keys are at an address that is never allowed is not followed there', async () => {
@@ -120,7 +117,6 @@ describe('an issuer', () => {
     issuer.instead.set(discoveryPath, { issuer: issuer.url, jwks_uri: 'https://169.254.169.254/keys' });
     await expect(ask(access, await issuer.token())).rejects.toMatchObject(unavailable);
     expect(access.fault()?.message).toContain('169.254.169.254');
-    await issuer.close();
   });
 
   test('that redirects is not followed, wherever that leads', async () => {
@@ -128,21 +124,18 @@ describe('an issuer', () => {
     issuer.instead.set(discoveryPath, 302);
     await expect(ask(access, await issuer.token())).rejects.toMatchObject(unavailable);
     expect(issuer.asked).toEqual([discoveryPath]);
-    await issuer.close();
   });
 
   test('whose certificate is of an authority that nobody named is not believed', async () => {
     const access = open({ ca: undefined });
     await expect(ask(access, await issuer.token())).rejects.toMatchObject(unavailable);
     expect(issuer.asked).toEqual([]);
-    await issuer.close();
   });
 
   test('that answers with more than keys take is not read to its end', async () => {
     const access = open({ jwksUri: `${issuer.url}/many` });
     issuer.instead.set('/many', { keys: [issuer.publicJwk], more: 'x'.repeat(1024 * 1024) });
     await expect(ask(access, await issuer.token())).rejects.toMatchObject(unavailable);
-    await issuer.close();
   });
 
   test('whose key is too weak for its algorithm lets nobody in', async () => {
@@ -153,6 +146,5 @@ describe('an issuer', () => {
     issuer.instead.set('/keys', { keys: [{ kty: 'RSA', kid: issuer.publicJwk.kid, n: 'AQ', e: '!' }] });
     nowMs += 600_000;
     await expect(ask(access, await issuer.token())).rejects.toMatchObject({ code: 'Unauthenticated' });
-    await issuer.close();
   });
 });

@@ -102,6 +102,14 @@ describe('a certificate', () => {
   });
 });
 
+test('a key that is not that of the certificate is not listened with from the start', async () => {
+  const { key } = await authority.server(['model.test']);
+  const tls = tlsOf(mounted({ 'tls.crt': own.certificate, 'tls.key': key }));
+  const port = await listening(tls);
+  expect([tls.isUsable, tls.problem]).toEqual([false, expect.stringContaining('key values mismatch')]);
+  await expect(greeting(port)).rejects.toThrow();
+});
+
 describe('the authority of clients', () => {
   test.each([
     ['is empty', { 'ca.crt': ' \n' }],
@@ -161,7 +169,7 @@ describe('the authority of clients', () => {
     const stranger = await certificateAuthority(new Date(), 'another');
     const clientCa = mounted({ 'ca.crt': `${authority.certificate}\n${stranger.certificate}` });
     const port = await listening(tlsOf(mounted(filesOf(own)), clientCa));
-    for (const { client } of [authority, stranger])
-      expect((await greeting(port, await client('carol'))).text).toBe('hello');
+    for (const each of [authority, stranger])
+      expect((await greeting(port, await each.client('carol'))).text).toBe('hello');
   });
 });

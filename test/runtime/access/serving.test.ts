@@ -13,7 +13,7 @@ import { startServingProcess, until, type ServingProcess, type ServingSetup } fr
 const files = { 'model.onnx': sumAndDifferenceModel() };
 const hashed = (key: string): string => `sha256:${createHash('sha256').update(key).digest('hex')}`;
 const bearer = (key: string): RawHeaders => [['authorization', `Bearer ${key}`]];
-const ends: (() => Promise<unknown> | void)[] = [];
+const ends: (() => unknown)[] = [];
 let authority: Authority;
 
 beforeAll(async () => {
