@@ -87,7 +87,7 @@ function modelNamed(name: string, models: readonly string[], asked: string | und
  * @throws CliError BadInput, NoSession; ModelClientError with the server's own words
  */
 export async function predict(terminal: Terminal, name: string, options: PredictOptions): Promise<void> {
-  const { namespace, image, input, url, grpc = false } = options;
+  const { image, input, url, grpc = false } = options;
   if ((image === undefined) === (input === undefined)) {
     throw new CliError('BadInput', 'give exactly one of --image FILE and --input JSON');
   }

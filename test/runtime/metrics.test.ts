@@ -69,7 +69,8 @@ describe('the metrics of a serving process', () => {
   }, 60_000);
 
   test('have no label that a client could make up', async () => {
-    for (const name of ['stranger', 'another-stranger', '%22%7D']) expect((await post({ inputs: [] }, name)).status).toBe(404);
+    for (const name of ['stranger', 'another-stranger', '%22%7D'])
+      expect((await post({ inputs: [] }, name)).status).toBe(404);
     await expect(grpc.infer({ model_name: 'stranger', inputs: [] })).rejects.toMatchObject({ code: 5 });
     expect((await post({ inputs: 'none' })).status).toBe(400);
     const unknown = 'modelyard_inference_requests_total{model="",version="",protocol';
