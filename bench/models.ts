@@ -138,7 +138,7 @@ export async function models(): Promise<Row[]> {
     await writeFile(join(folder, modelsFile), JSON.stringify(list));
     const budgetBytes = await withServer(folder, 2 ** 40, async (server) => {
       for (let index = 1; index <= residentCount; index++) await server.ask(index);
-      return server.metric('modelyard_model_memory_bytes');
+      return server.metric('modelyard_models_memory_bytes');
     });
     return await withServer(folder, Math.round(budgetBytes), (server) => measure(server, budgetBytes));
   } finally {
@@ -157,7 +157,7 @@ async function measure(server: Server, budgetBytes: number): Promise<Row[]> {
   // Every model is loaded once, so that what follows brings models back.
   for (let index = 2; index <= modelCount; index++) await server.ask(index);
   const used: number[] = [];
-  const watching = setInterval(() => void server.metric('modelyard_model_memory_bytes').then((b) => used.push(b)), 200);
+  const watching = setInterval(() => void server.metric('modelyard_models_memory_bytes').then((b) => used.push(b)), 200);
   const coming = reloads(server, 0);
   const beside = await warmRequests(server, coming);
   const back = await coming;

@@ -72,12 +72,12 @@ export function createServingMetrics(registry: Registry) {
       registers,
     }),
     memoryUsed: new Gauge({
-      name: 'modelyard_model_memory_bytes',
+      name: 'modelyard_models_memory_bytes',
       help: 'What the processes of the models that share a memory budget hold, as measured, or as expected while they load.',
       registers,
     }),
     memoryBudget: new Gauge({
-      name: 'modelyard_model_memory_budget_bytes',
+      name: 'modelyard_models_memory_budget_bytes',
       help: 'What they may hold together.',
       registers,
     }),

@@ -82,7 +82,7 @@ describe('models that share the memory of a pod', () => {
     for (let round = 0; round < 3; round++) {
       for (const name of names) {
         expect((await infer(name)).status).toBe(200);
-        expect(await metric('modelyard_model_memory_bytes')).toBeLessThanOrEqual(budgetBytes);
+        expect(await metric('modelyard_models_memory_bytes')).toBeLessThanOrEqual(budgetBytes);
       }
     }
     const kept = await inMemory();

@@ -63,5 +63,5 @@ test('plain bodies are the list or the bytes alone', () => {
 test('the payloads have the sizes that the rows promise', () => {
   expect(tiny.data.byteLength).toBe(16);
   expect(payloads.image.data.byteLength).toBe(602_112);
-  expect(payloads.slow.data.byteLength).toBe(4_096);
+  expect(payloads.slow.data.byteLength).toBe(16_384);
 });
