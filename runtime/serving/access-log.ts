@@ -65,6 +65,8 @@ function lineOf(
     requestId: arrival.requestId,
     traceId: traceId ?? traceIdOf(arrival.headers),
     client: arrival.clientAddress(),
+    caller: arrival.caller?.name,
+    callerBy: arrival.caller?.by,
     protocol,
     // A query may hold secrets, and a path be as long as a header.
     path: arrival.path.split('?', 1)[0]?.slice(0, 200),

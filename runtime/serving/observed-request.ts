@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { RequestError, type RequestErrorCode } from '../errors.ts';
 import type { AccessLog } from './access-log.ts';
+import type { Caller } from './access/access.ts';
 import type { TraceRequest } from './request-tracing.ts';
 import type { Timeline } from './scheduler.ts';
 import type { ServedModel } from './served-model.ts';
@@ -35,6 +36,8 @@ export interface Arrival {
   requestId: string;
   headers: IncomingHttpHeaders;
   clientAddress: () => string | undefined;
+  /** Undefined where nobody has to say who calls. */
+  caller: Caller | undefined;
   bytesIn: number;
   /** Throws RequestError where nobody serves it. */
   find: () => ServedModel;

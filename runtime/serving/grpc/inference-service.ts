@@ -79,12 +79,12 @@ const grpc: Protocol<GrpcAnswer> = {
 function inferred(
   message: GrpcInferRequest,
   bytes: Buffer,
-  { deadline, signal, requestId, headers, clientAddress }: GrpcCall,
+  { deadline, signal, requestId, headers, clientAddress, caller }: GrpcCall,
   { repository, observers }: FrontOptions,
 ): Promise<GrpcAnswer> {
   const find = (): ServedModel => repository.find(message.modelName, message.modelVersion);
   const path = String(headers[':path']);
-  const arrival = { path, route: path, requestId, headers, clientAddress, bytesIn: bytes.byteLength, find };
+  const arrival = { path, route: path, requestId, headers, clientAddress, caller, bytesIn: bytes.byteLength, find };
   return observed(grpc, arrival, observers, async (model, timeline) => {
     await model.awake({ timeoutMs: deadline - observers.now(), signal });
     const request = grpcRequest(message, model.requireSignature().outputs, bytes.byteLength);

@@ -33,6 +33,8 @@ export interface GrpcCall {
   readonly headers: IncomingHttpHeaders;
   /** Undefined once the connection is gone. */
   readonly clientAddress: () => string | undefined;
+  /** Undefined where nobody has to say who calls. */
+  readonly caller: Caller | undefined;
 }
 
 /** A message in parts, which are sent one behind the other without being copied together. */
@@ -152,15 +154,16 @@ function answer(stream: ServerHttp2Stream, { headers, rawHeaders, closing }: Beg
   const fail = (error: unknown): void => {
     if (!left.signal.aborted) responder.end(failureTrailers(error, requestLog));
   };
-  const begin = (path: string, log: Log): void => {
+  const begin = (path: string, caller: Caller | undefined): void => {
     const call: GrpcCall = {
       deadline: deadlineOf(headers, now),
       signal: left.signal,
       closing,
-      log,
+      log: requestLog,
       requestId,
       headers,
       clientAddress: () => stream.session?.socket.remoteAddress,
+      caller,
     };
     const [unary, streamed] = [own(methods.unary, path), own(methods.streams, path)];
     const source: Source = { stream, encoding: text(headers['grpc-encoding']), maxBytes: options.maxRequestBytes };
@@ -171,10 +174,10 @@ function answer(stream: ServerHttp2Stream, { headers, rawHeaders, closing }: Beg
   try {
     const path = String(headers[':path']);
     const { access, openPaths } = options;
-    if (!access?.authorize || openPaths?.includes(path)) begin(path, requestLog);
+    if (!access?.authorize || openPaths?.includes(path)) begin(path, undefined);
     else
       authorized(access.authorize, rawHeaders)
-        .then(({ by, name }) => begin(path, requestLog.child({ caller: name, by })))
+        .then((caller) => begin(path, caller))
         .catch(fail);
   } catch (error) {
     fail(error);

@@ -1,5 +1,10 @@
-import type { FastifyInstance } from 'fastify';
-import type { Authorize } from '../access/access.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Authorize, Caller } from '../access/access.ts';
+
+const callers = new WeakMap<FastifyRequest, Caller>();
+
+/** Who was let in with a request; undefined where nobody was asked. */
+export const callerOf = (request: FastifyRequest): Caller | undefined => callers.get(request);
 
 /** What a load balancer may ask without being known. */
 const openPaths: readonly (string | undefined)[] = ['/v2/health/live', '/v2/health/ready'];
@@ -8,7 +13,6 @@ const openPaths: readonly (string | undefined)[] = ['/v2/health/live', '/v2/heal
 export function addAuthorization(app: FastifyInstance, authorize: Authorize): void {
   app.addHook('onRequest', async (request) => {
     if (openPaths.includes(request.routeOptions.url)) return;
-    const { by, name } = await authorize(request.raw.rawHeaders);
-    request.log = request.log.child({ caller: name, by });
+    callers.set(request, await authorize(request.raw.rawHeaders));
   });
 }

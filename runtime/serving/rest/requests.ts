@@ -6,6 +6,7 @@ import type { Waiting } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
 import type { RestAnswer } from './codec.ts';
 import { httpStatusOf } from './errors.ts';
+import { callerOf } from './authorization.ts';
 
 export interface ModelParams {
   model: string;
@@ -42,6 +43,7 @@ export async function answered(
     requestId: request.id,
     headers: request.headers,
     clientAddress: () => request.ip,
+    caller: callerOf(request),
     bytesIn: body.byteLength,
     find: () => repository.find(name, version),
   };

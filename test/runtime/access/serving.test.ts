@@ -86,8 +86,8 @@ describe('API keys', () => {
     expect(serving.log()).toContain('it is empty');
   });
 
-  test('name the caller in the log of a request', async () => {
-    const serving = start({ apiKeysDir: mounted({ alice: hashed('one') }).path, logLevel: 'debug' });
+  test('name the caller in the access log', async () => {
+    const serving = start({ apiKeysDir: mounted({ alice: hashed('one') }).path, accessLog: 'All' });
     await serving.ready();
     const client = ModelClient.rest(serving.url, { model: 'model', apiKey: 'one' });
     ends.push(() => client.close());

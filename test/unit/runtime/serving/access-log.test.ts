@@ -15,6 +15,7 @@ const request: ObservedRequest = {
     requestId: 'r-1',
     headers: { authorization: 'Bearer sesame', traceparent: `00-${traceId}-b7ad6b7169203331-01` },
     clientAddress: () => '10.0.0.7',
+    caller: { by: 'ApiKey', name: 'alice' } as const,
     bytesIn: 120,
     find: () => {
       throw new Error('was found');
@@ -61,6 +62,8 @@ describe('a line of the access log', () => {
       requestId: 'r-1',
       traceId,
       client: '10.0.0.7',
+      caller: 'alice',
+      callerBy: 'ApiKey',
       protocol: 'rest',
       path: '/v2/models/digits/infer',
       model: 'digits',
