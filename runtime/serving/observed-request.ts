@@ -73,11 +73,13 @@ export async function observed<Answer>(
   const timeline: Timeline = { queuedAt: undefined, run: undefined };
   let code: Outcome = 'ok';
   let ofModel = noModelLabels;
+  let load: ReturnType<ServingMetrics['loadOf']> | undefined;
   let answer: Answer | undefined;
   try {
     const model = arrival.find();
     ofModel = modelLabels(model.name);
-    metrics.inFlight.inc(ofModel);
+    load = metrics.loadOf(model.name);
+    load.inFlight += 1;
     answer = await work(model, timeline);
     return answer;
   } catch (error) {
@@ -86,7 +88,7 @@ export async function observed<Answer>(
   } finally {
     const endedAt = now();
     const labels = { ...ofModel, protocol: protocol.name, code };
-    if (ofModel !== noModelLabels) metrics.inFlight.dec(ofModel);
+    if (load) load.inFlight -= 1;
     metrics.requests.inc(labels);
     metrics.duration.observe(labels, (endedAt - beganAt) / 1000);
     const isLogged = accessLog?.wants(code) === true;

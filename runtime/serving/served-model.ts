@@ -84,6 +84,7 @@ export class ServedModel implements Tenant {
     this.#options = options;
     this.#state = { uri: model.uri, phase: options.memory ? 'Standby' : 'Resolving' };
     const labels = modelLabels(model.name);
+    const load = metrics.loadOf(model.name);
     const runner = {
       isReady: () => this.#process?.ready ?? false,
       run: (...run: Parameters<ModelProcess['run']>) => {
@@ -101,10 +102,7 @@ export class ServedModel implements Tenant {
       now,
       runner,
       observe: {
-        holds: (waiting, running) => {
-          metrics.queueLength.set(labels, waiting);
-          metrics.running.set(labels, running);
-        },
+        holds: (waiting, running) => Object.assign(load, { waiting, running }),
         ran: (waitedMs, outcome) => {
           metrics.batchSize.observe(labels, waitedMs.length);
           metrics.runTime.observe(labels, outcome.runMs / 1000);

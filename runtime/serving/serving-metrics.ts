@@ -16,12 +16,37 @@ export const modelLabels = (name: string): { model: string; version: string } =>
 /** Of requests for what nobody serves: what clients make up does not become a label. */
 export const noModelLabels = { model: '', version: '' };
 
+/** Requests at this moment; read when somebody asks, as changing a gauge costs more than a number. */
+interface ModelLoad {
+  inFlight: number;
+  waiting: number;
+  running: number;
+}
+
 /** What the serving process counts. Durations in seconds, sizes in requests unless the name says rows. */
 export function createServingMetrics(registry: Registry) {
   const registers = [registry];
   const histogram = (name: string, help: string, buckets = seconds) =>
     new Histogram({ name, help, labelNames: ofModel, buckets, registers });
   const gauge = (name: string, help: string) => new Gauge({ name, help, labelNames: ofModel, registers });
+  const loads = new Map<string, ModelLoad>();
+  const level = (name: string, help: string, of: (load: ModelLoad) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ofModel,
+      registers,
+      collect() {
+        for (const [model, load] of loads) this.set(modelLabels(model), of(load));
+      },
+    });
+  level(
+    'modelyard_inference_in_flight_requests',
+    'Requests that arrived and are not answered.',
+    (load) => load.inFlight,
+  );
+  level('modelyard_inference_queue_requests', 'Requests that wait for the model.', (load) => load.waiting);
+  level('modelyard_inference_running_requests', 'Requests that the model runs now.', (load) => load.running);
   return {
     requests: new Counter({
       name: 'modelyard_inference_requests_total',
@@ -36,9 +61,12 @@ export function createServingMetrics(registry: Registry) {
       buckets: seconds,
       registers,
     }),
-    inFlight: gauge('modelyard_inference_in_flight_requests', 'Requests that arrived and are not answered.'),
-    queueLength: gauge('modelyard_inference_queue_requests', 'Requests that wait for the model.'),
-    running: gauge('modelyard_inference_running_requests', 'Requests that the model runs now.'),
+    /** Of a model under this name. */
+    loadOf: (model: string): ModelLoad => {
+      const load = loads.get(model) ?? { inFlight: 0, waiting: 0, running: 0 };
+      loads.set(model, load);
+      return load;
+    },
     queueTime: histogram(
       'modelyard_inference_queue_duration_seconds',
       'From the arrival of a request in the queue to the begin of its run.',
