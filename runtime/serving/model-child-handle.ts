@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Log } from '../../lib/log.ts';
 import { ModelFault, RequestError } from '../errors.ts';
 import { movedSocket } from '../moved-socket.ts';
+import { exactProducts } from '../onnx/exact-products.ts';
 import { framesOf, readFrames, writeFrame } from './frames.ts';
 import {
   parseChildMessage,
@@ -26,6 +27,7 @@ const inherited = [
   'CUDA_VISIBLE_DEVICES',
   'NVIDIA_VISIBLE_DEVICES',
   'NVIDIA_DRIVER_CAPABILITIES',
+  'NVIDIA_TF32_OVERRIDE',
   'TMPDIR',
 ];
 
@@ -62,9 +64,10 @@ export class ModelChild {
 
   constructor(log: Log, environment: NodeJS.ProcessEnv) {
     this.#log = log;
-    const env = Object.fromEntries(
+    const given = Object.fromEntries(
       inherited.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]]])),
     );
+    const env = { ...exactProducts, ...given };
     this.#process = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
     this.#socket = this.#reading(this.#process.stdio[3] as Socket);
     this.#yieldToFront();

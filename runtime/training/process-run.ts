@@ -4,6 +4,7 @@ import { stopSignal } from '../../lib/signals.ts';
 import { exitCodes } from '../contract.ts';
 import { ConfigurationError, TrainingFailure } from '../errors.ts';
 import { sayLastWords, terminationLog } from '../last-words.ts';
+import { exactProducts } from '../onnx/exact-products.ts';
 import { trainingEnv } from '../training-contract.ts';
 import { readTrainingConfig } from './config.ts';
 import { readJobFile } from './job-file.ts';
@@ -23,6 +24,7 @@ export async function runTraining(process: NodeJS.Process, reached: RoleOptions[
   process.on('uncaughtException', die);
   process.on('unhandledRejection', die);
   const stop = stopSignal(process);
+  process.env.NVIDIA_TF32_OVERRIDE ??= exactProducts.NVIDIA_TF32_OVERRIDE;
   try {
     const config = readTrainingConfig(process.env);
     training = await startTraining({

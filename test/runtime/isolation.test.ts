@@ -203,6 +203,7 @@ describe('a model process that dies', () => {
     const environment = readFileSync(`/proc/${modelProcess()}/environ`, 'utf8');
     expect(environment).not.toContain('MODELYARD');
     expect(environment).not.toContain('POD_IP');
+    expect(environment).toContain('NVIDIA_TF32_OVERRIDE=0');
   });
 });
 
