@@ -12,7 +12,7 @@ import {
   type RunRequest,
   type RunResult,
 } from './messages.ts';
-import { importOrt, OnnxSession, zeros } from './onnx-session.ts';
+import { DeviceLost, importOrt, OnnxSession, zeros } from './onnx-session.ts';
 import { release } from './release.ts';
 import { failureOf, type RunFailure } from './run-failure.ts';
 import { findTask } from './tasks/index.ts';
@@ -124,6 +124,8 @@ const runOn =
     try {
       return { ok: true, outputs: await session.run(request) };
     } catch (error) {
+      // It ends this process, and the next one opens the device anew.
+      if (error instanceof DeviceLost) throw error;
       return failureOf(error);
     }
   };

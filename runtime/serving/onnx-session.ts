@@ -1,7 +1,8 @@
 import type * as Ort from 'onnxruntime-node';
 import type { DataType } from '../contract.ts';
 import { ModelFault, RequestError } from '../errors.ts';
-import { runtimeErrorText } from '../onnx/runtime-error-text.ts';
+import { cudaUnavailable, isCudaUnavailable, isDeviceLost } from '../onnx/cuda-errors.ts';
+import { isOutOfMemory, runtimeErrorText } from '../onnx/runtime-error-text.ts';
 import { batchKey, mergeRequests, splitOutputs } from './batch.ts';
 import { encodeElements } from './elements.ts';
 import type { LoadMessage, RunRequest } from './messages.ts';
@@ -13,6 +14,11 @@ import { elementCount, type Signature, type Tensor } from './tensor.ts';
 export async function importOrt(): Promise<typeof Ort> {
   Reflect.deleteProperty(globalThis, 'Float16Array');
   return import('onnxruntime-node');
+}
+
+/** The GPU serves this process no more; another process may have it. */
+export class DeviceLost extends Error {
+  override readonly name = 'DeviceLost';
 }
 
 /** A loaded model. `run` blocks this thread for as long as the model takes. */
@@ -43,7 +49,7 @@ export class OnnxSession {
     return new OnnxSession(ort, session, sessionSignature(session));
   }
 
-  /** Throws RequestError. */
+  /** Throws RequestError, and DeviceLost where no later run can succeed. */
   async run({ inputs, outputs }: RunRequest): Promise<Tensor[]> {
     const names = outputs ?? this.#session.outputNames;
     try {
@@ -140,14 +146,15 @@ function sessionSignature(session: Ort.InferenceSession): Signature {
 
 function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFault {
   const text = error instanceof Error ? error.message : String(error);
-  const accelerator = executionProvider === 'cuda' && /cuda|provider|backend not found/i.test(text);
-  if (accelerator) {
-    const message = `CUDA cannot be used: ${runtimeErrorText(error)}. The image must carry ONNX Runtime's CUDA provider and the pod a GPU with its driver.`;
-    return new ModelFault({ reason: 'AcceleratorUnavailable', message, retrying: true });
-  }
-  if (/bad_alloc|failed to allocate/i.test(text)) {
-    const message = 'The model does not fit the memory of the pod; raise spec.resources.limits.memory.';
+  const cuda = executionProvider === 'cuda';
+  if (isOutOfMemory(text)) {
+    const cure = cuda ? 'use a GPU with more memory, or raise' : 'raise';
+    const message = `The model does not fit the memory of the ${cuda ? 'GPU or of the ' : ''}pod; ${cure} spec.resources.limits.memory.`;
     return new ModelFault({ reason: 'OutOfMemory', message, retrying: true });
+  }
+  if (cuda && isCudaUnavailable(text)) {
+    const message = cudaUnavailable(runtimeErrorText(error));
+    return new ModelFault({ reason: 'AcceleratorUnavailable', message, retrying: true });
   }
   const unsupported = /^Unsupported data type: (\d+)$/.exec(text);
   if (unsupported) {
@@ -162,9 +169,10 @@ function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFau
   });
 }
 
-function runError(error: unknown): RequestError {
+function runError(error: unknown): RequestError | DeviceLost {
   const text = error instanceof Error ? error.message : String(error);
-  if (/bad_alloc|failed to allocate/i.test(text)) return new RequestError('ModelFailed', 'the model ran out of memory');
+  if (isOutOfMemory(text)) return new RequestError('ModelFailed', 'the model ran out of memory');
+  if (isDeviceLost(text)) return new DeviceLost(runtimeErrorText(error));
   if (error instanceof TypeError && text.includes('encoded data')) {
     return new RequestError('InvalidArgument', 'inputs: a BYTES element is not UTF-8, which the model takes');
   }

@@ -1,7 +1,6 @@
 import { TrainingFailure } from '../../errors.ts';
-import { runtimeErrorText } from '../../onnx/runtime-error-text.ts';
-
-const isOutOfMemory = (text: string): boolean => /bad_alloc|failed to allocate/i.test(text);
+import { cudaFailureIn, cudaUnavailable, isCudaUnavailable } from '../../onnx/cuda-errors.ts';
+import { isOutOfMemory, runtimeErrorText } from '../../onnx/runtime-error-text.ts';
 
 const outOfMemory = (): TrainingFailure =>
   new TrainingFailure({
@@ -14,11 +13,9 @@ const outOfMemory = (): TrainingFailure =>
 /** Why ONNX Runtime does not load one of the graphs. */
 export function loadFailure(error: unknown, executionProvider: 'cpu' | 'cuda'): TrainingFailure {
   const text = runtimeErrorText(error);
-  if (executionProvider === 'cuda' && /cuda|provider|backend not found/i.test(text)) {
-    const message = `CUDA cannot be used: ${text}. The image must carry ONNX Runtime's CUDA provider and the pod a GPU with its driver.`;
-    return new TrainingFailure({ reason: 'AcceleratorUnavailable', message, retrying: true });
-  }
   if (isOutOfMemory(text)) return outOfMemory();
+  if (executionProvider === 'cuda' && isCudaUnavailable(text))
+    return new TrainingFailure({ reason: 'AcceleratorUnavailable', message: cudaUnavailable(text), retrying: true });
   return new TrainingFailure({
     reason: 'ModelNotTrainable',
     message: `ONNX Runtime refuses the graph of the model and its gradients: ${text}`,
@@ -30,6 +27,10 @@ export function loadFailure(error: unknown, executionProvider: 'cpu' | 'cuda'): 
 export function runFailure(error: unknown): TrainingFailure {
   const text = runtimeErrorText(error);
   if (isOutOfMemory(text)) return outOfMemory();
+  if (cudaFailureIn(text) !== undefined) {
+    const message = `The GPU failed: ${text}; the worker is started again.`;
+    return new TrainingFailure({ reason: 'AcceleratorUnavailable', message, retrying: true });
+  }
   return new TrainingFailure({
     reason: 'ModelNotTrainable',
     message: `The model refuses rows of the data: ${text}`,
