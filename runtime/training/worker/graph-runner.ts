@@ -6,6 +6,7 @@ import { measure, noSums, type MetricSums } from '../metrics.ts';
 import { uniform } from '../../numeric/random.ts';
 import { graphNames, type RandomInput, type TrainingGraph } from '../training-graph.ts';
 import type { EvaluationTask, GradientTask, Leaf } from './engine-messages.ts';
+import { cudaForm } from './cuda-form.ts';
 import { loadFailure, runFailure } from './run-failures.ts';
 import type { SharedVectors } from './shared-vectors.ts';
 
@@ -62,7 +63,8 @@ export class GraphRunner {
     const { executionProvider } = runnerOptions;
     try {
       const options = sessionOptions(executionProvider);
-      const training = await InferenceSession.create(graph.training, options);
+      const form = executionProvider === 'cuda' ? cudaForm(graph.training) : graph.training;
+      const training = await InferenceSession.create(form, options);
       const evaluation = await InferenceSession.create(graph.evaluation, options);
       return new GraphRunner(graph, runnerOptions, training, evaluation);
     } catch (error) {

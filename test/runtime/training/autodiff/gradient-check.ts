@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node';
+import type { TrainingOptions } from '../../../../runtime/training/autodiff/build-training-graph.ts';
 import { graphNames } from '../../../../runtime/training/training-graph.ts';
 import { seededRandom } from '../../../support/random.ts';
 import type { GradientCase } from './gradient-case.ts';
@@ -21,15 +22,22 @@ const directions = 2;
 
 /** Compares the gradients of an operator's weights with finite differences. */
 export async function checkGradients(gradientCase: GradientCase): Promise<GradientError[]> {
-  const { model, inputs, rows, step, freeze } = gradientCase;
-  const width = await widthOf(gradientCase);
-  const label = { kind: 'Values', width } as const;
-  const session = await GraphSession.open(model, { loss: 'MeanSquaredError', freeze, label });
-  const random = seededRandom(7);
-  const labels = Float32Array.from({ length: rows * width }, () => random.integer(2_001) / 1_000 - 1);
-  const errors = await checkWeights(session, { inputs, labels }, step);
+  const { model, step } = gradientCase;
+  const { options, batch } = await problemOf(gradientCase);
+  const session = await GraphSession.open(model, options);
+  const errors = await checkWeights(session, batch, step);
   await session.close();
   return errors;
+}
+
+/** How a case is trained, and the batch of its one step. */
+export async function problemOf(gradientCase: GradientCase): Promise<{ options: TrainingOptions; batch: Batch }> {
+  const { inputs, rows, freeze } = gradientCase;
+  const width = await widthOf(gradientCase);
+  const random = seededRandom(7);
+  const labels = Float32Array.from({ length: rows * width }, () => random.integer(2_001) / 1_000 - 1);
+  const label = { kind: 'Values', width } as const;
+  return { options: { loss: 'MeanSquaredError', freeze, label }, batch: { inputs, labels } };
 }
 
 /** Compares each weight's gradient along random directions with finite differences of the loss, which the training graph itself gives. */

@@ -52,15 +52,17 @@ export class GraphSession {
     this.#evaluation = evaluation;
   }
 
-  static async open(model: Uint8Array, options: TrainingOptions): Promise<GraphSession> {
+  /** @param form what a provider is given instead of the training graph */
+  static async open(
+    model: Uint8Array,
+    options: TrainingOptions,
+    form: (training: Uint8Array) => Uint8Array = (training) => training,
+    executionProvider: 'cpu' | 'cuda' = 'cpu',
+  ): Promise<GraphSession> {
     const graph = await buildTrainingGraph(model, options);
-    const training = await ort.InferenceSession.create(graph.training, sessionOptions);
-    return new GraphSession(
-      model,
-      graph,
-      training,
-      await ort.InferenceSession.create(graph.evaluation, sessionOptions),
-    );
+    const create = (bytes: Uint8Array): Promise<ort.InferenceSession> =>
+      ort.InferenceSession.create(bytes, { ...sessionOptions, executionProviders: [executionProvider] });
+    return new GraphSession(model, graph, await create(form(graph.training)), await create(graph.evaluation));
   }
 
   /** The loss and every contribution: by `graphNames`, or by the name of the weight. */
