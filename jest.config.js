@@ -13,9 +13,19 @@ const suite = (name, extra = {}) => ({
 });
 
 export default {
-  projects: ['unit', 'golden', 'kube', 'runtime', 'client', 'interop', 'local', 'behaviour', 'cluster', 'e2e'].map(
-    (name) => suite(name),
-  ),
+  projects: [
+    'unit',
+    'golden',
+    'kube',
+    'runtime',
+    'client',
+    'interop',
+    'local',
+    'behaviour',
+    'cluster',
+    'e2e',
+    'gpu',
+  ].map((name) => suite(name)),
   reporters: ['default', './test/support/reporter.js'],
   testTimeout: 120_000,
 };

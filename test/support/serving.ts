@@ -49,6 +49,12 @@ export interface ServingSetup {
   models?: Readonly<Record<string, string>>;
 }
 
+/** Where programs and shared libraries are found. */
+const libraries = (): NodeJS.ProcessEnv => ({
+  PATH: process.env.PATH,
+  LD_LIBRARY_PATH: process.env.LD_LIBRARY_PATH,
+});
+
 /** Starts a real serving process on a model of its own. It need not be ready yet. */
 export function startServingProcess({
   files,
@@ -91,7 +97,7 @@ export function startServingProcess({
     ),
   };
   const child = spawn(process.execPath, [program], {
-    env: { PATH: process.env.PATH, ...environment, ...extra },
+    env: { ...libraries(), ...environment, ...extra },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let log = '';
