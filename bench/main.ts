@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { embeddings } from './embeddings.ts';
 import { explain } from './explain.ts';
+import { gpu } from './gpu.ts';
 import { models } from './models.ts';
 import { operator } from './operator.ts';
 import { serving } from './serving.ts';
@@ -41,6 +42,7 @@ interface Details {
 const benches: Record<string, (parts: readonly string[]) => Promise<Row[]>> = {
   embeddings,
   explain,
+  gpu,
   gradients,
   models,
   operator,
