@@ -3,12 +3,13 @@ import { refOf } from '../../operator/kube/object.ts';
 import { KubeError } from '../../operator/kube/errors.ts';
 import type { PodAddresses } from './addresses.ts';
 import type { LocalCluster } from './cluster.ts';
+import { deviceEnv, type Devices, pickDevices } from './devices.ts';
 import { HostsFile, podHosts } from './hosts.ts';
 import type { Folders, Lookup } from './pod-environment.ts';
 import type { PodGuard } from './pod-guard.ts';
 import { PodRunner } from './pod-runner.ts';
 import { isOver, type PodSpec, type PodStatus } from './pod.ts';
-import { whyUnschedulable } from './scheduler.ts';
+import { devicesOf, whyUnschedulable } from './scheduler.ts';
 import { podKind } from './workloads.ts';
 
 export interface KubeletOptions {
@@ -18,8 +19,8 @@ export interface KubeletOptions {
   folders: Folders;
   addresses: PodAddresses;
   guard: PodGuard;
-  /** Extended resources of this machine, such as `{ 'nvidia.com/gpu': 1 }`. */
-  devices: Record<string, number>;
+  /** Of this machine. */
+  devices: Devices;
   baseEnv: Record<string, string>;
   onLine: (pod: KubeObject, line: string) => void;
 }
@@ -42,6 +43,8 @@ export class Kubelet {
   readonly #options: KubeletOptions;
   readonly #hosts: HostsFile;
   readonly #runners = new Map<string, PodRunner>();
+  /** By the uid of the pod that has them, or had them. */
+  readonly #devices = new Map<string, Devices>();
   readonly #stops: (() => void)[];
   #due = false;
   #stopped = false;
@@ -96,7 +99,7 @@ export class Kubelet {
       } else if (runner === undefined) {
         const why = whyUnschedulable(pod, here, this.#options.devices);
         if (why !== undefined) this.#refuse(pod, why);
-        else if ((pod.spec as PodSpec).nodeName === undefined) here.push(this.#run(pod));
+        else if ((pod.spec as PodSpec).nodeName === undefined) here.push(this.#run(pod, here));
       }
     }
   }
@@ -110,17 +113,23 @@ export class Kubelet {
     });
   }
 
-  #run(pod: KubeObject): KubeObject {
+  #run(pod: KubeObject, others: readonly KubeObject[]): KubeObject {
+    const { devices, baseEnv } = this.#options;
+    const held = others.map(({ metadata }) => this.#devices.get(metadata.uid ?? '') ?? {});
+    const own = pickDevices(devices, devicesOf(pod), held);
     const bound = this.#cluster.update({ ...pod, spec: { ...(pod.spec as PodSpec), nodeName } });
     const runner = new PodRunner(bound, {
       ...this.#options,
+      baseEnv: { ...baseEnv, ...deviceEnv(devices, own) },
       lookup: this.#lookup(pod.metadata.namespace ?? ''),
       writeStatus: (of, status) => this.#cluster.writeStatus(refOf(of), { ...status }),
     });
     const uid = bound.metadata.uid ?? '';
     this.#runners.set(uid, runner);
+    this.#devices.set(uid, own);
     void runner.done.then(() => {
       this.#runners.delete(uid);
+      this.#devices.delete(uid);
       this.#cluster.purge(refOf(bound));
     });
     return bound;

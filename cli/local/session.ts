@@ -13,7 +13,7 @@ import { PodAddresses } from './addresses.ts';
 import { crdAdmission } from './admission.ts';
 import { LocalCluster } from './cluster.ts';
 import { Control } from './control.ts';
-import { localDevices } from './devices.ts';
+import { type Devices, localDevices } from './devices.ts';
 import { Kubelet } from './kubelet.ts';
 import { startLocalOperator } from './operator.ts';
 import { PodGuard } from './pod-guard.ts';
@@ -57,7 +57,7 @@ export class Session {
   readonly #socket: string;
   #stopOperator: () => Promise<void> = () => Promise.resolve();
 
-  private constructor(options: SessionOptions, devices: Record<string, number>) {
+  private constructor(options: SessionOptions, devices: Devices) {
     this.#options = options;
     const now = (): Date => new Date();
     this.cluster = new LocalCluster({ now, uid: randomUUID, admission: crdAdmission });
@@ -101,7 +101,7 @@ export class Session {
       throw new CliError('SessionRunning', `a session already runs in ${folder} (process ${other.pid}); ${cure}`);
     }
     await rm(join(folder, 'pods'), { recursive: true, force: true });
-    const session = new Session(options, await localDevices());
+    const session = new Session(options, await localDevices(options.env));
     await session.#control.listen(session.#socket);
     const file: SessionFile = { pid: process.pid, socket: session.#socket };
     await writeFile(sessionFile(folder), JSON.stringify(file));

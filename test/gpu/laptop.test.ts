@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { localDevices } from '../../cli/local/devices.ts';
 import { Session } from '../../cli/local/session.ts';
+import { podKind } from '../../cli/local/workloads.ts';
 import { ModelClient } from '../../client/model-client.ts';
 import { createLog } from '../../lib/log.ts';
 import type { ModelDeployment } from '../../operator/api/model-deployment.gen.ts';
@@ -28,7 +29,7 @@ const digits = (name: string, count: number): KubeObject => ({
 test(
   'a laptop gives a deployment its GPUs, and says so where it has no more',
   async () => {
-    const { [gpu]: all = 0 } = await localDevices();
+    const { [gpu]: all = [] } = await localDevices(process.env);
     const folder = await mkdtemp(join(tmpdir(), 'modelyard-gpu-'));
     await cp(join(example, 'model'), join(folder, '.modelyard', 'volumes', 'models', 'digits'), { recursive: true });
     const lines: string[] = [];
@@ -47,7 +48,7 @@ test(
       return status?.conditions?.find(({ type }) => type === 'Ready');
     };
     try {
-      await session.apply(digits('first', all));
+      await session.apply(digits('first', all.length));
       await eventually(() => expect([readyOf('first')?.status, lines]).toEqual(['True', expect.anything()]), 60_000);
       const { http } = await session.endpoint('default', 'first');
       const client = ModelClient.rest(`http://${http}`, { model: 'first' });
@@ -56,6 +57,9 @@ test(
       const config = (await (await fetch(`http://${http}/v2/models/first/config`)).json()) as object;
       expect(config).toMatchObject({ instance_group: [{ kind: 'KIND_GPU' }] });
       await client.close();
+      const [pod] = session.cluster.all(podKind);
+      const environment = await readFile(`/proc/${pod && session.kubelet.pidOf(pod)}/environ`, 'utf8');
+      expect(environment.split('\0')).toContain(`CUDA_VISIBLE_DEVICES=${all.join()}`);
       await session.apply(digits('second', 1));
       await eventually(() => expect(readyOf('second')?.message).toContain(`1 Insufficient ${gpu}`), 60_000);
     } finally {

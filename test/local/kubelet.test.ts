@@ -67,7 +67,7 @@ beforeEach(async () => {
     folders: { volumes: join(folder, 'volumes'), pods: join(folder, 'pods'), hosts: join(folder, 'hosts.json') },
     addresses: new PodAddresses('127.77.7'),
     guard,
-    devices: {},
+    devices: { 'nvidia.com/gpu': ['0', '1', '5'] },
     baseEnv: {},
     onLine: ({ metadata }, line) => void lines.push(`${metadata.name}: ${line}`),
   });
@@ -272,4 +272,25 @@ test('a pod and what it started die with a session that is killed', async () => 
   expect(pids.map(isAlive)).toEqual([true, true]);
   session.kill('SIGKILL');
   await soon(() => expect(pids.map(isAlive)).toEqual([false, false]));
+});
+
+describe('GPUs', () => {
+  const asks = (count: number) => ({ container: { resources: { limits: { 'nvidia.com/gpu': count } } } });
+  const tell = `console.log('sees ' + process.env.CUDA_VISIBLE_DEVICES); setInterval(() => {}, 1_000);`;
+  const seenBy = (name: string): string | undefined => lines.find((line) => line.startsWith(`${name}: sees`));
+
+  test('are for the pods that ask for them, each for one pod, and for the next one when that is gone', async () => {
+    addPod('two', tell, asks(2));
+    addPod('one', tell, asks(1));
+    addPod('none', tell);
+    await soon(() => {
+      expect(seenBy('two')).toBe('two: sees 0,1');
+      expect(seenBy('one')).toBe('one: sees 5');
+      expect(seenBy('none')).toBe('none: sees ');
+    });
+    addPod('late', tell, asks(1));
+    await soon(() => expect(statusOf('late').conditions?.[0]?.message).toContain('1 Insufficient nvidia.com/gpu'));
+    cluster.delete(refOf('two'));
+    await soon(() => expect(seenBy('late')).toBe('late: sees 0'));
+  });
 });

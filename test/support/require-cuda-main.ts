@@ -9,7 +9,7 @@ const refuse = (message: string): never => {
   process.exit(1);
 };
 
-const devices = await localDevices();
+const devices = await localDevices(process.env);
 if (devices['nvidia.com/gpu'] === undefined)
   refuse('This machine has no NVIDIA GPU: nvidia-smi lists none. These tests run only where there is one.');
 try {
