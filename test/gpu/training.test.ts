@@ -41,7 +41,7 @@ test(
     expect(historyOf(gpu)).toHaveLength(expected.length);
     for (const [index, { step, loss }] of historyOf(gpu).entries()) {
       expect(step).toBe(expected[index]?.step);
-      expect(Math.abs(loss - (expected[index]?.loss ?? NaN))).toBeLessThan(2e-3);
+      expect(Math.abs(loss - (expected[index]?.loss ?? NaN))).toBeLessThan(1e-4);
     }
     const [first, last] = [historyOf(gpu)[0]?.loss ?? NaN, historyOf(gpu).at(-1)?.loss ?? NaN];
     expect(last).toBeLessThan(first / 2);
