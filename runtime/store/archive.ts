@@ -23,6 +23,12 @@ const decompressors = { gzip: createGunzip, zstd: createZstdDecompress };
 /** What an entry takes in an archive, beside its content. */
 const headerBytes = 512;
 
+/** What all the headers of an entry and the padding of its content may take: a long path takes three of them. */
+const entryBytes = 8 * 1024;
+
+/** What an archive may end in, beside its last entry. */
+const endBytes = 1024 * 1024;
+
 /**
  * Unpacks an archive into an empty folder and gives the paths of its files. Rejects with StoreError, naming the entry, at the
  * first that is no plain file or folder of its own name inside the folder, and is not passed over.
@@ -37,7 +43,9 @@ export async function unpack(
   const maxBytes = Math.min(limits.bytes, freeBytes + (await stat(archive)).size * limits.archiveRatio);
   const seen = new Map<string, 'file' | 'directory'>();
   let entries = 0;
+  let entriesRead = 0;
   let bytes = 0;
+  let bytesRead = 0;
 
   const accept = (header: Header): { path: string; type: 'file' | 'directory' } | undefined => {
     const refuse = (why: string): Error => archiveRefused(`${shown}: the entry ${quoted(header.name)} ${why}.`);
@@ -46,7 +54,11 @@ export async function unpack(
     const path = select(name);
     bytes += header.size + (path === undefined ? headerBytes : 0);
     if (bytes > maxBytes) throw refuse(`makes more than the ${maxBytes} bytes that this archive may unpack to`);
+    entriesRead += 1;
     if (path === undefined) return undefined;
+    if (Object.keys(header.pax ?? {}).some((key) => key.startsWith('GNU.sparse.'))) throw refuse('is a sparse file');
+    // What a decoder puts in place of bytes that are no UTF-8: two names could become one.
+    if (name.includes('\ufffd')) throw refuse('has a name that is not UTF-8');
     if (type !== 'file' && type !== 'directory') throw refuse(`is a ${header.type}, not a file or a folder`);
     entries += 1;
     if (entries > limits.files) throw archiveRefused(`${shown} has more than ${limits.files} entries.`);
@@ -81,6 +93,11 @@ export async function unpack(
   const feed = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
     for await (const chunk of chunks) {
       if (reader.destroyed) return;
+      bytesRead += chunk.byteLength;
+      if (bytesRead > maxBytes + entriesRead * entryBytes + endBytes)
+        throw archiveRefused(
+          `${shown} unpacks to more than its entries, of which ${entriesRead} were found, can take.`,
+        );
       if (!reader.write(chunk)) await drained(reader);
     }
     reader.end(undefined);
