@@ -1,24 +1,60 @@
-import { answeringLatency } from './answering-latency.ts';
+import { parseArgs } from 'node:util';
+import { table, missed, type Campaign, type CampaignOptions } from './figures.ts';
 import { malformedRequestsCampaign } from './malformed-requests.ts';
 import { operatorCrash } from './operator-crash.ts';
 import { seededBugs } from './seeded-bugs.ts';
+import { abandoned } from './serving/abandoned.ts';
+import { crashes } from './serving/crashes.ts';
+import { drain } from './serving/drain.ts';
+import { endurance } from './serving/endurance.ts';
+import { underOverload } from './serving/overload.ts';
+import { probes } from './serving/probes.ts';
+import { rollingUpdates } from './serving/rolling-updates.ts';
+import { unknownInputs } from './serving/unknown-inputs.ts';
 import { trainingFaults } from './training-faults.ts';
 
+/** Prints what a campaign measured. @returns whether every promise was kept */
+const reported =
+  (title: string, campaign: Campaign) =>
+  async (options: CampaignOptions): Promise<boolean> => {
+    const begin = performance.now();
+    const outcome = await campaign(options);
+    const seconds = Math.round((performance.now() - begin) / 1000);
+    options.say(table(`${title}, ${seconds} s${options.isShort ? ', short' : ''}`, outcome));
+    return missed(outcome, { withTimes: true }).length === 0;
+  };
+
 /** Long test programs that are no part of `npm test`. Each says whether it passed. */
-const campaigns: Record<string, (say: (line: string) => void) => Promise<boolean>> = {
-  'answering-latency': answeringLatency,
-  'malformed-requests': malformedRequestsCampaign,
-  'operator-crash': operatorCrash,
-  'seeded-bugs': seededBugs,
-  'training-faults': trainingFaults,
+const campaigns: Record<string, (options: CampaignOptions) => Promise<boolean>> = {
+  abandoned: reported('B5 clients that left', abandoned),
+  crashes: reported('B9 crashes of the model process', crashes),
+  drain: reported('B2 pods that are told to stop', drain),
+  endurance: reported('B8 memory', endurance),
+  'malformed-requests': ({ say }) => malformedRequestsCampaign(say),
+  overload: reported('B3 overload', underOverload),
+  probes: reported('B4 probes and deadlines', probes),
+  'rolling-updates': reported('B1 rolling updates', rollingUpdates),
+  'unknown-inputs': reported('B10 inputs and outputs that the model does not have', unknownInputs),
+  'operator-crash': ({ say }) => operatorCrash(say),
+  'seeded-bugs': ({ say }) => seededBugs(say),
+  'training-faults': ({ say }) => trainingFaults(say),
 };
 
-const asked = process.argv.slice(2);
-const names = asked.length === 0 ? Object.keys(campaigns) : asked;
+const { values, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { short: { type: 'boolean', default: false }, seed: { type: 'string', default: '1' } },
+});
+const unknown = names.filter((name) => campaigns[name] === undefined);
+const seed = Number(values.seed);
+if (names.length === 0 || unknown.length > 0 || !Number.isSafeInteger(seed)) {
+  console.error(
+    `usage: npm run campaign -- NAME... [--short] [--seed NUMBER], where NAME is one of: ${Object.keys(campaigns).join(', ')}`,
+  );
+  process.exit(64);
+}
 let passed = true;
 for (const name of names) {
-  const campaign = campaigns[name];
-  if (campaign === undefined) throw new Error(`no campaign ${name}; there are ${Object.keys(campaigns).join(', ')}`);
-  passed = (await campaign((line) => process.stdout.write(`${line}\n`))) && passed;
+  const options = { isShort: values.short, seed, say: (line: string) => void process.stdout.write(`${line}\n`) };
+  passed = ((await campaigns[name]?.(options)) ?? false) && passed;
 }
 process.exitCode = passed ? 0 : 1;

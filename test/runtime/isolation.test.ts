@@ -4,6 +4,15 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { adminPaths } from '../../runtime/contract.ts';
 import { grpcClient, type GrpcClient } from '../support/inference-client.ts';
 import { loopModel } from '../support/models.ts';
+import {
+  killModel,
+  loopSpeed,
+  metric,
+  modelProcess,
+  runs,
+  untilQueued,
+  untilRunning,
+} from '../support/serving-observation.ts';
 import { startServingProcess, until, type ServingProcess } from '../support/serving.ts';
 
 /** Trips of the loop in one second, measured on this machine: the tests then ask for seconds. */
@@ -20,15 +29,7 @@ beforeAll(async () => {
   });
   grpc = grpcClient(serving.grpc);
   await serving.ready();
-  let trips = 10_000;
-  let seconds = 0;
-  while (seconds < 0.3) {
-    trips *= 2;
-    const begin = performance.now();
-    expect((await run(trips)).status).toBe(200);
-    seconds = (performance.now() - begin) / 1000;
-  }
-  tripsPerSecond = trips / seconds;
+  tripsPerSecond = await loopSpeed(serving);
 }, 90_000);
 afterAll(async () => {
   grpc.close();
@@ -46,25 +47,6 @@ async function run(
   return { status: response.status, body: await response.text(), headers: response.headers };
 }
 
-/** The process that holds the model. */
-function modelProcess(): number {
-  const children = readFileSync(`/proc/${serving.process.pid}/task/${serving.process.pid}/children`, 'utf8').trim();
-  const pid = Number(children.split(' ')[0]);
-  if (!pid) throw new Error('there is no model process');
-  return pid;
-}
-
-/** Waits until the model has run for a tenth of a second, which nothing else in its process does. */
-async function running(): Promise<void> {
-  /** Hundredths of a second of processor time. */
-  const used = (): number => {
-    const fields = readFileSync(`/proc/${modelProcess()}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-    return Number(fields[11]) + Number(fields[12]);
-  };
-  const before = used();
-  await until(() => used() >= before + 10);
-}
-
 const percentile = (values: number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? NaN;
 
@@ -73,7 +55,7 @@ describe('the process that answers never waits for the model', () => {
     const slow = run(tripsPerSecond * 5);
     const progress = { done: false };
     void slow.finally(() => (progress.done = true));
-    await running();
+    await untilRunning(serving);
     const times: number[] = [];
     const paths = [
       `${serving.admin}${adminPaths.live}`,
@@ -100,7 +82,7 @@ describe('the process that answers never waits for the model', () => {
 
   test('a deadline is answered at its time, over REST by header and parameter and over gRPC', async () => {
     const slow = run(tripsPerSecond * 3);
-    await running();
+    await untilRunning(serving);
     const timed = async (work: () => Promise<unknown>): Promise<{ outcome: unknown; ms: number }> => {
       const begin = performance.now();
       const outcome = await work();
@@ -147,9 +129,9 @@ describe('the process that answers never waits for the model', () => {
 describe('the queue', () => {
   test('is bounded: beyond it 429 comes at once and says when to come again', async () => {
     const slow = run(tripsPerSecond * 2);
-    await running();
+    await untilRunning(serving);
     const waiting = Array.from({ length: queueLength }, () => run(1));
-    await until(async () => (await metric('modelyard_inference_queue_requests')) === queueLength);
+    await untilQueued(serving, queueLength);
     const begin = performance.now();
     const refused = await run(1);
     expect(performance.now() - begin).toBeLessThan(1_000);
@@ -164,30 +146,30 @@ describe('the queue', () => {
   }, 60_000);
 
   test('drops a client that left before it costs a run', async () => {
-    const runsBefore = await metric('modelyard_inference_batch_requests_count');
+    const runsBefore = await runs(serving);
     const slow = run(tripsPerSecond * 1.5);
-    await running();
+    await untilRunning(serving);
     const left = new AbortController();
     const abandoned = Array.from({ length: queueLength }, () =>
       run(tripsPerSecond * 30, { signal: left.signal }).catch(() => 'left'),
     );
-    await until(async () => (await metric('modelyard_inference_queue_requests')) === queueLength);
+    await untilQueued(serving, queueLength);
     left.abort();
     await Promise.all(abandoned);
-    await until(async () => (await metric('modelyard_inference_queue_requests')) === 0);
+    await untilQueued(serving, 0);
     expect((await slow).status).toBe(200);
     expect((await run(1)).status).toBe(200);
-    expect((await metric('modelyard_inference_batch_requests_count')) - runsBefore).toBe(2);
+    expect((await runs(serving)) - runsBefore).toBe(2);
   }, 60_000);
 });
 
 describe('a model process that dies', () => {
   test('by SIGKILL costs only the request it ran; the ones that waited are answered by its successor', async () => {
     const victim = run(tripsPerSecond * 15);
-    await running();
+    await untilRunning(serving);
     const waiting = Array.from({ length: queueLength }, (_, index) => run(index + 1));
-    await until(async () => (await metric('modelyard_inference_queue_requests')) === queueLength);
-    process.kill(modelProcess(), 'SIGKILL');
+    await untilQueued(serving, queueLength);
+    killModel(serving, 'SIGKILL');
     expect(await victim).toMatchObject({ status: 503, body: expect.stringContaining('died') });
     const answers = await Promise.all(waiting);
     expect(answers.map(({ status }) => status)).toEqual(Array(queueLength).fill(200));
@@ -196,11 +178,11 @@ describe('a model process that dies', () => {
     );
     expect(serving.process.exitCode).toBeNull();
     await serving.ready();
-    expect((await metric('modelyard_model_process_restarts_total')) >= 1).toBe(true);
+    expect((await metric(serving, 'modelyard_model_process_restarts_total')) >= 1).toBe(true);
   }, 60_000);
 
   test('inherits none of the secrets of the process that answers', () => {
-    const environment = readFileSync(`/proc/${modelProcess()}/environ`, 'utf8');
+    const environment = readFileSync(`/proc/${modelProcess(serving)}/environ`, 'utf8');
     expect(environment).not.toContain('MODELYARD');
     expect(environment).not.toContain('POD_IP');
     expect(environment).toContain('NVIDIA_TF32_OVERRIDE=0');
@@ -238,10 +220,3 @@ test('a model process ends with the process that answers, even inside a run that
   expect(await answer).toBe('cut');
   await until(() => !readdirSync('/proc').includes(String(pid)));
 }, 60_000);
-
-/** The sum of a metric's samples. */
-async function metric(name: string): Promise<number> {
-  const text = await (await fetch(`${serving.admin}${adminPaths.metrics}`)).text();
-  const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}

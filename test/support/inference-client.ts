@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import {
   type Client,
+  type ClientDuplexStream,
   credentials,
   loadPackageDefinition,
   Metadata,
@@ -26,7 +27,7 @@ interface GrpcTensor {
   contents?: Record<string, unknown[]>;
 }
 
-interface GrpcAnswer {
+export interface GrpcAnswer {
   model_name: string;
   id: string;
   outputs: GrpcTensor[];
@@ -37,6 +38,8 @@ export interface GrpcClient {
   /** Any method with any message. Rejects with ServiceError. */
   call<T>(method: string, message: object, options?: CallOptions & { metadata?: Record<string, string> }): Promise<T>;
   infer(message: object, options?: CallOptions): Promise<GrpcAnswer>;
+  /** Opens a stream in both directions. */
+  stream(method: string): ClientDuplexStream<object, object>;
   close(): void;
 }
 
@@ -50,6 +53,7 @@ type Unary = (
 export function grpcClient(address: string, options: Record<string, string | number> = {}): GrpcClient {
   const client = new GRPCInferenceService(address, credentials.createInsecure(), options);
   const methods = client as unknown as Record<string, Unary>;
+  const streams = client as unknown as Record<string, () => ClientDuplexStream<object, object>>;
   const call: GrpcClient['call'] = (method, message, { metadata = {}, ...rest } = {}) =>
     new Promise((resolve, reject) => {
       const sent = new Metadata();
@@ -58,5 +62,23 @@ export function grpcClient(address: string, options: Record<string, string | num
         error ? reject(error) : resolve(answer as never),
       );
     });
-  return { call, infer: (message, rest) => call('ModelInfer', message, rest), close: () => client.close() };
+  const stream: GrpcClient['stream'] = (method) => {
+    const opened = streams[method]?.call(client);
+    if (!opened) throw new Error(`there is no method ${method}`);
+    return opened;
+  };
+  return { call, stream, infer: (message, rest) => call('ModelInfer', message, rest), close: () => client.close() };
 }
+
+interface GrpcFailure {
+  code: number;
+  details: string;
+  metadata: Metadata;
+}
+
+/** What a call failed with; undefined where it was answered. */
+export const grpcFailure = (call: Promise<unknown>): Promise<GrpcFailure | undefined> =>
+  call.then(
+    () => undefined,
+    (error: unknown) => error as ServiceError,
+  );
