@@ -1,6 +1,5 @@
 import { parseArgs } from 'node:util';
 import { table, missed, type Campaign, type CampaignOptions } from './figures.ts';
-import { malformedRequestsCampaign } from './malformed-requests.ts';
 import { operatorCrash } from './operator-crash.ts';
 import { seededBugs } from './seeded-bugs.ts';
 import { abandoned } from './serving/abandoned.ts';
@@ -11,6 +10,8 @@ import { underOverload } from './serving/overload.ts';
 import { probes } from './serving/probes.ts';
 import { rollingUpdates } from './serving/rolling-updates.ts';
 import { unknownInputs } from './serving/unknown-inputs.ts';
+import { malformedModels } from './serving/malformed-models.ts';
+import { malformedRequests } from './serving/malformed-requests.ts';
 import { trainingFaults } from './training-faults.ts';
 
 /** Prints what a campaign measured. @returns whether every promise was kept */
@@ -30,11 +31,12 @@ const campaigns: Record<string, (options: CampaignOptions) => Promise<boolean>> 
   crashes: reported('B9 crashes of the model process', crashes),
   drain: reported('B2 pods that are told to stop', drain),
   endurance: reported('B8 memory', endurance),
-  'malformed-requests': ({ say }) => malformedRequestsCampaign(say),
   overload: reported('B3 overload', underOverload),
   probes: reported('B4 probes and deadlines', probes),
   'rolling-updates': reported('B1 rolling updates', rollingUpdates),
   'unknown-inputs': reported('B10 inputs and outputs that the model does not have', unknownInputs),
+  'malformed-models': reported('B6 mutated models', malformedModels),
+  'malformed-requests': reported('B6 malformed requests', malformedRequests),
   'operator-crash': ({ say }) => operatorCrash(say),
   'seeded-bugs': ({ say }) => seededBugs(say),
   'training-faults': ({ say }) => trainingFaults(say),
