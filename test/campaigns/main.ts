@@ -6,6 +6,8 @@ import { abandoned } from './serving/abandoned.ts';
 import { crashes } from './serving/crashes.ts';
 import { drain } from './serving/drain.ts';
 import { endurance } from './serving/endurance.ts';
+import { addresses } from './serving/hostile-addresses.ts';
+import { archives } from './serving/hostile-archives.ts';
 import { underOverload } from './serving/overload.ts';
 import { probes } from './serving/probes.ts';
 import { rollingUpdates } from './serving/rolling-updates.ts';
@@ -31,6 +33,8 @@ const campaigns: Record<string, (options: CampaignOptions) => Promise<boolean>> 
   crashes: reported('B9 crashes of the model process', crashes),
   drain: reported('B2 pods that are told to stop', drain),
   endurance: reported('B8 memory', endurance),
+  'hostile-addresses': reported('C4 addresses that nothing may be read from', addresses),
+  'hostile-archives': reported('C5 hostile archives', archives),
   overload: reported('B3 overload', underOverload),
   probes: reported('B4 probes and deadlines', probes),
   'rolling-updates': reported('B1 rolling updates', rollingUpdates),
