@@ -36,7 +36,7 @@ export async function malformedModels({ isShort, seed, say }: CampaignOptions): 
         await child?.exited;
         child = undefined;
       }
-      child ??= new ModelChild(createLog('model', 'silent'), process.env, () => undefined);
+      child ??= new ModelChild(createLog('model', 'silent'), process.env);
       const model = mutantModel(random);
       await writeFile(modelPath, model);
       const outcome = await load(child, modelPath, folder, remarks);
@@ -77,7 +77,7 @@ async function load(
   const timer = setTimeout(() => child.kill(), loadMs);
   const options = { task: 'Tensor', executionProvider: 'cpu', threads: 1, warmup: true, batching: true } as const;
   try {
-    await child.load({ modelPath, directory, ...options });
+    await child.load({ modelPath, directory, ...options }, () => undefined);
     return 'loaded';
   } catch (error) {
     if (!(error instanceof ModelFault)) {
