@@ -53,6 +53,8 @@ export interface ServingConfig {
 export interface SharedStorage {
   allowedCidrs: string[];
   cacheDir: string;
+  /** What is in use counts and stays; of the rest, the least recently used goes. Infinity: nothing does. */
+  cacheMaxBytes: number;
   volumesDir: string;
   allowFileUris: boolean;
 }
@@ -173,6 +175,10 @@ export function readSharedStorage(environment: Environment): SharedStorage {
   return {
     allowedCidrs: (read.optional(servingEnv.storageAllowedCidrs) ?? '').split(',').flatMap((cidr) => cidr.trim() || []),
     cacheDir: read.optional(servingEnv.cacheDir) ?? paths.cache,
+    cacheMaxBytes:
+      read.optional(servingEnv.cacheMaxBytes) === undefined
+        ? Infinity
+        : read.whole(servingEnv.cacheMaxBytes, 0, Number.MAX_SAFE_INTEGER),
     volumesDir: read.optional(servingEnv.volumesDir) ?? paths.volumes,
     allowFileUris: read.boolean(servingEnv.allowFileUris, false),
   };

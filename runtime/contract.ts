@@ -56,6 +56,8 @@ export const servingEnv = {
   storageAllowedCidrs: 'MODELYARD_STORAGE_ALLOWED_CIDRS',
   /** Where content-addressed models are kept. */
   cacheDir: 'MODELYARD_CACHE_DIR',
+  /** Optional: what the cache may hold beside what is in use. */
+  cacheMaxBytes: 'MODELYARD_CACHE_MAX_BYTES',
   /** Where the volume of a `pvc://` URI is mounted. */
   volumesDir: 'MODELYARD_VOLUMES_DIR',
   /** A folder that may hold the pin file; see `pinFile`. */

@@ -65,7 +65,12 @@ async function programOf(folder: string, file: string): Promise<{ job: TrainingJ
   if (!train) throw new Error(`${file} trains nothing`);
   const { data } = jobConfigMap(owner, train, []) as unknown as { data: Record<string, string> };
   const job = JSON.parse(data[jobFileName] ?? '') as TrainingJobFile;
-  const places = { allowedCidrs: [], cacheDir: join(folder, 'cache'), volumesDir: join(folder, 'volumes') };
+  const places = {
+    allowedCidrs: [],
+    cacheDir: join(folder, 'cache'),
+    cacheMaxBytes: Infinity,
+    volumesDir: join(folder, 'volumes'),
+  };
   const program = await prepareProgram({
     job,
     storageOf: (name, location) => storageOf({}, name, location, { ...places, allowFileUris: false }),

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import type { Fault } from '../contract.ts';
 import { ModelFault } from '../errors.ts';
+import { exists } from '../store/cache.ts';
 import type { LoadMessage, RunRequest } from './messages.ts';
 import type { Loaded, ModelChild, RunOutcome } from './model-child-handle.ts';
 
@@ -30,6 +31,8 @@ interface ModelProcessEvents {
   down(fault: Fault | undefined): void;
   /** The model itself is at fault: it will not be started again. */
   failed(fault: Fault): void;
+  /** The model's file is not there any more: nothing will be started again. */
+  gone(): void;
 }
 
 const crashesBeforeBreak = 3;
@@ -93,6 +96,12 @@ export class ModelProcess {
 
   async #keepAlive(): Promise<void> {
     while (!this.#stopped()) {
+      if (!(await exists(this.#options.load.modelPath).catch(() => true))) {
+        if (this.#stopped()) return;
+        this.#options.log.warn('the files of the model are gone; getting them again');
+        this.#options.events.gone();
+        return;
+      }
       const fault = await this.#live();
       if (this.#stopped()) return;
       if (fault && !fault.retrying) {

@@ -49,7 +49,7 @@ const spawner =
 
 function soleModel(options: ModelsOptions, listed: ListedModel): Models {
   const { config, repository } = options;
-  const resolve = resolverOf(listed, 'spec.model', config);
+  const resolve = resolverOf(listed, 'spec.model', config, options.metrics);
   const model = new ServedModel({ ...options, model: listed, resolve, spawn: spawner(options) });
   repository.set([model]);
   return {
@@ -81,7 +81,7 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
   });
   metrics.memoryBudget.set(config.memoryBudgetBytes);
   const create = (model: ListedModel): ServedModel => {
-    const resolve = resolverOf(model, `spec.models[${JSON.stringify(model.name)}]`, config);
+    const resolve = resolverOf(model, `spec.models[${JSON.stringify(model.name)}]`, config, metrics);
     return new ServedModel({ ...options, model, resolve, spawn: () => spare.take(), memory });
   };
   const shared = new SharedModels({ repository, create, log });

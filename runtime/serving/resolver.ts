@@ -3,8 +3,10 @@ import type { FaultReason, ListedModel } from '../contract.ts';
 import { ModelFault } from '../errors.ts';
 import { StoreError, type StoreCode } from '../store/errors.ts';
 import { resolveModel } from '../store/model.ts';
+import type { CacheEvents } from '../store/request.ts';
 import { readPin } from './pin.ts';
 import type { Resolve } from './served-model.ts';
+import type { ServingMetrics } from './serving-metrics.ts';
 
 /** The store's codes in the words of a condition's reason. */
 const reasons: Readonly<Record<StoreCode, FaultReason>> = {
@@ -28,11 +30,17 @@ export function resolverOf(
   { uri, digest }: ListedModel,
   field: string,
   { pinDir, storage }: Pick<ServingConfig, 'pinDir' | 'storage'>,
+  { cacheRequests, cachePruned, cacheBytes }: Pick<ServingMetrics, 'cacheRequests' | 'cachePruned' | 'cacheBytes'>,
 ): Resolve {
+  const cacheEvents: CacheEvents = {
+    looked: (result) => cacheRequests.inc({ result }),
+    pruned: (bytes) => cachePruned.inc(bytes),
+    holds: (bytes) => cacheBytes.set(bytes),
+  };
   return async (hooks) => {
     const pinnedDigest = await readPin(pinDir, uri, hooks.log);
     const request = { uri, field, digest, pinnedDigest, storage };
-    return resolveModel(request, hooks).catch((error: unknown) => {
+    return resolveModel(request, { ...hooks, cacheEvents }).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
       const { code, message, retrying } = error;
       throw new ModelFault({ reason: reasons[code], message, retrying }, error);

@@ -238,14 +238,18 @@ export class ServedModel implements Tenant {
    */
   load(): Promise<void> {
     return this.#inTurn(async () => {
-      await this.#scheduler.pause(() => this.#leave());
-      if (this.#stopped) return;
-      this.#isUnloaded = false;
-      await this.#settled();
-      const reason = this.whyNotReady();
+      await this.#bringAnew();
+      const reason = this.#stopped ? undefined : this.whyNotReady();
       if (reason !== undefined)
         throw new RequestError('LoadFailed', `failed to load ${JSON.stringify(this.name)}, ${reason}`);
     });
+  }
+
+  async #bringAnew(): Promise<void> {
+    await this.#scheduler.pause(() => this.#leave());
+    if (this.#stopped) return;
+    this.#isUnloaded = false;
+    await this.#settled();
   }
 
   /** Gives the memory back and loads the model again when it is asked for. Resolves when the memory is free. */
@@ -401,6 +405,7 @@ export class ServedModel implements Tenant {
           this.#fail(digest, fault);
         },
         failed: (fault) => this.#fail(digest, fault),
+        gone: () => void this.#inTurn(async () => (this.#isUnloaded ? undefined : this.#bringAnew())),
       },
     });
     this.#process.start();

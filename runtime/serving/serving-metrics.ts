@@ -109,6 +109,22 @@ export function createServingMetrics(registry: Registry) {
       help: 'What they may hold together.',
       registers,
     }),
+    cacheRequests: new Counter({
+      name: 'modelyard_cache_requests_total',
+      help: 'Times that content was looked for in the cache. result: hit, miss (it was downloaded), or damaged (it was there, and removed).',
+      labelNames: ['result'] as const,
+      registers,
+    }),
+    cachePruned: new Counter({
+      name: 'modelyard_cache_pruned_bytes_total',
+      help: 'Bytes that this pod removed from the cache to make room.',
+      registers,
+    }),
+    cacheBytes: new Gauge({
+      name: 'modelyard_cache_bytes',
+      help: 'What the cache holds, of all pods that share it, as this pod counted it last; downloads count as what they will hold.',
+      registers,
+    }),
     faults: new Counter({
       name: 'modelyard_model_faults_total',
       help: 'Times that the model could not be had or loaded, or kept failing. reason: as in the condition Ready.',

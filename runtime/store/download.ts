@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../lib/log.ts';
 import type { RunningChecksum } from './checksum.ts';
-import { invalid, StoreError, storeErrorIn, systemCode, unavailable } from './errors.ts';
+import { invalid, isFull, StoreError, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import { quoted, type RemoteBody, type RemoteFile, type StoreLimits } from './source.ts';
 
 interface DownloadHooks {
@@ -44,7 +44,7 @@ export async function download(
       const after = await lengthOf(target);
       const own = storeErrorIn(error);
       if (own && !(own.retrying && own.code === 'StorageUnavailable')) throw own;
-      if (['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) throw error;
+      if (isFull(error)) throw error;
       cuts = after > best ? 0 : cuts + 1;
       best = Math.max(best, after);
       if (cuts >= limits.cuts) {

@@ -69,6 +69,9 @@ export function systemCode(error: unknown): string | undefined {
   return coded && 'code' in coded ? String(coded.code) : undefined;
 }
 
+/** Whether a file system or a quota has no room left. */
+export const isFull = (error: unknown): boolean => ['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '');
+
 /** Whether the same request may succeed in a moment: a connection broke, or a server says that it has trouble. */
 export function isPassing(error: unknown): boolean {
   const own = storeErrorIn(error);

@@ -1,37 +1,21 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { unpack } from './archive.ts';
-import { claim, contentFolder, exists, partialKey, publish, release, touch, type Kind } from './cache.ts';
+import { cached, digestOf, intactContent } from './cached.ts';
+import { contentFolder, contentKey, hexOf, knownDigest, publish, setKnown, type Kind } from './cache.ts';
 import { download } from './download.ts';
-import { invalid, StoreError, storeErrorIn } from './errors.ts';
-import { fileDigest, folderDigest, listFolder, requireInside, type Found } from './folder.ts';
+import { invalid } from './errors.ts';
+import { fileDigest, folderDigest, listFolder, requireInside } from './folder.ts';
 import { assemble } from './layers.ts';
+import { lease } from './leases.ts';
 import { forEachParallel } from './parallel.ts';
-import type { ResolveRequest, StoreHooks } from './request.ts';
-import { isArchive, type Layer, type RemoteFile, type RemoteSource, type SourceContext } from './source.ts';
-
-export interface Work<T> extends SourceContext {
-  request: Pick<ResolveRequest, 'uri' | 'digest' | 'pinnedDigest'>;
-  hooks: StoreHooks;
-  /** What is wanted of content. Throws StoreError where it is not there: such content is not kept. */
-  pick(found: Found, shown: string): T;
-}
-
-type Digested<T> = T & { digest: string };
+import { placeName, versionsOf, withPart } from './parts.ts';
+import { isArchive, type Layer, type RemoteFile, type RemoteSource } from './source.ts';
+import { inTurn } from './turns.ts';
+import { requireDigest, wantedDigest, type Digested, type Work } from './work.ts';
 
 const progressStepBytes = 1024 * 1024;
 const downloadsAtOnce = 8;
-
-/** Content whose digest is asked for or pinned, where it is here already. */
-export async function fromCache<T>(work: Work<T>): Promise<Digested<T> | undefined> {
-  const digest = wantedDigest(work);
-  if (digest === undefined) return undefined;
-  for (const kind of ['file', 'archive', 'folder'] as const) {
-    const found = await cached(work, digest, kind);
-    if (found) return found;
-  }
-  return undefined;
-}
 
 /** Files that lie on this machine are used in place; only archives are unpacked into the cache. */
 export async function fromDisk<T>(path: string, root: string, work: Work<T>): Promise<Digested<T>> {
@@ -39,9 +23,7 @@ export async function fromDisk<T>(path: string, root: string, work: Work<T>): Pr
   if ((await stat(path)).isDirectory()) {
     const paths = await listFolder(path, root, shown, limits);
     const found = work.pick({ kind: 'folder', folder: path, files: paths }, shown);
-    const files: { path: string; digest: string }[] = [];
-    for (const name of paths) files.push({ path: name, digest: await fileDigest(join(path, name), signal) });
-    return { ...found, digest: requireDigest(folderDigest(files), work) };
+    return { ...found, digest: requireDigest(await digestOf(path, paths, 'folder', signal), work) };
   }
   await requireInside(path, root, shown);
   const named = isArchive(path) ? 'archive' : subject.named(basename(path));
@@ -50,27 +32,55 @@ export async function fromDisk<T>(path: string, root: string, work: Work<T>): Pr
   if (named !== 'archive') {
     return { ...work.pick({ kind: 'file', folder: dirname(path), files: [basename(path)] }, shown), digest };
   }
-  const found = await cached(work, digest, 'archive');
-  if (found) return found;
-  return withPart(work, [], async (part) => unpackInto(path, part, digest, work));
+  return alone(digest, work, async () => {
+    const found = await cached(work, digest, 'archive');
+    if (found) return found;
+    return withPart(work, [], 2 * (await stat(path)).size, (part) => unpackInto(path, part, digest, work));
+  });
 }
 
-/** Downloads into a part of its own, checks the digest, and only then makes it content of the cache. */
+/**
+ * Content whose digest is known, as it was loaded before from equal versions of its files, is taken from the cache. Any other is downloaded
+ * into a part of its own, has its digest checked, and only then becomes content of the cache.
+ */
 export async function fromRemote<T>(source: RemoteSource, work: Work<T>): Promise<Digested<T>> {
+  const { cacheDir } = work.storage;
+  const versions = versionsOf(source.files);
+  if (versions.includes(undefined)) return downloaded(source, work);
+  const checksums = source.files.map(({ checksum }) => checksum?.expected);
+  const key = contentKey([source.kind, placeName(work), versions, checksums]);
+  return alone(key, work, async () => {
+    const digest = wantedDigest(work) ?? (await knownDigest(cacheDir, key));
+    const found = digest && (await cached(work, digest, source.kind === 'layers' ? 'folder' : source.kind));
+    if (found) return found;
+    const fresh = await downloaded(source, work);
+    await setKnown(cacheDir, key, fresh.digest);
+    return fresh;
+  });
+}
+
+function downloaded<T>(source: RemoteSource, work: Work<T>): Promise<Digested<T>> {
   const { files } = source;
-  return withPart(work, files, async (part) => {
+  return withPart(work, files, roomFor(source), async (part) => {
     if (source.kind === 'layers') return layersInto(source.files, part, work);
     const folder = join(part, source.kind === 'archive' ? 'archive' : 'content');
-    const digests = await downloadAll(files, folder, part, work);
+    const digests = await downloadAll(files, folder, work);
     const digest = requireDigest(source.kind === 'folder' ? folderDigest(digests) : (digests[0]?.digest ?? ''), work);
     if (source.kind === 'archive') return unpackInto(join(folder, files[0]?.path ?? ''), part, digest, work);
     return keep(source.kind, folder, digests, digest, work);
   });
 }
 
+/** Those who share the cache and want the same come one after the other. */
+async function alone<T>(key: string, work: Work<unknown>, act: () => Promise<T>): Promise<T> {
+  const { storage, shown, signal, hooks } = work;
+  const onWait = (): void => hooks.log.info({ uri: shown }, 'somebody else gets the same content; waiting for it');
+  return inTurn(storage.cacheDir, hexOf(key), { signal, onWait }, act);
+}
+
 async function layersInto<T>(layers: Layer[], part: string, work: Work<T>): Promise<Digested<T>> {
   const folder = join(part, 'layers');
-  await downloadAll(layers, folder, part, work);
+  await downloadAll(layers, folder, work);
   const content = join(part, 'content');
   await rm(content, { recursive: true, force: true });
   await mkdir(content);
@@ -86,49 +96,45 @@ async function keep<T>(
   digest: string,
   work: Work<T>,
 ): Promise<Digested<T>> {
-  work.pick({ kind, folder, files: files.map(({ path }) => path) }, work.shown);
-  await publish(folder, work.storage.cacheDir, digest, kind);
-  return required(await cached(work, digest, kind));
+  const { storage, shown, limits, signal, hooks } = work;
+  const paths = files.map(({ path }) => path);
+  work.pick({ kind, folder, files: paths }, shown);
+  hooks.cacheEvents?.looked('miss');
+  const there = await intactContent(work, digest, kind);
+  if (there) return there;
+  await lease(storage.cacheDir, hexOf(digest), signal);
+  await publish(folder, paths, storage.cacheDir, digest, kind);
+  const content = contentFolder(storage.cacheDir, digest, kind);
+  return {
+    ...work.pick({ kind, folder: content, files: await listFolder(content, content, shown, limits) }, shown),
+    digest,
+  };
 }
 
-/** A part that can be gone on with is kept for the next attempt; any other is removed. */
-async function withPart<T>(work: Work<unknown>, files: RemoteFile[], use: (part: string) => Promise<T>): Promise<T> {
-  const { request, storage } = work;
-  const versions = files.map(({ path, size, version }) => version && JSON.stringify([path, size, version]));
-  const source = JSON.stringify([request.uri, storage.endpoint]);
-  const key = await partialKey(source, files.length === 0 ? [undefined] : versions);
-  const part = await claim(storage.cacheDir, key, Date.now());
-  try {
-    const result = await use(part);
-    await rm(part, { recursive: true, force: true });
-    return result;
-  } catch (error) {
-    const isResumable = work.signal.aborted || storeErrorIn(error)?.code === 'StorageUnavailable';
-    if (isResumable && !versions.includes(undefined) && files.length > 0) await release(part, key);
-    else await rm(part, { recursive: true, force: true });
-    throw error;
-  }
+/** Bytes that a download takes on the disk, unpacked where it is packed; undefined where its source does not say. */
+function roomFor(source: RemoteSource): number | undefined {
+  const sizes = source.files.map(({ size }) => size);
+  const bytes = sumOf(sizes);
+  return bytes === undefined || source.kind === 'file' || source.kind === 'folder' ? bytes : 2 * bytes;
+}
+
+function sumOf(sizes: readonly (number | undefined)[]): number | undefined {
+  return sizes.reduce((sum, size) => (sum === undefined || size === undefined ? undefined : sum + size), 0);
 }
 
 async function downloadAll(
   files: RemoteFile[],
   folder: string,
-  part: string,
   work: Work<unknown>,
 ): Promise<{ path: string; digest: string }[]> {
   const { hooks, limits, shown, signal } = work;
-  const sizes = files.map(({ size }) => size);
-  const bytesTotal = sizes.reduce<number | undefined>(
-    (sum, size) => (sum === undefined || size === undefined ? undefined : sum + size),
-    0,
-  );
+  const bytesTotal = sumOf(files.map(({ size }) => size));
   let bytesDone = 0;
   let told = -progressStepBytes;
   const tell = (always = false): void => {
     if (!always && Math.abs(bytesDone - told) < progressStepBytes) return;
     told = bytesDone;
     hooks.onProgress({ phase: 'Downloading', bytesDone, ...(bytesTotal !== undefined && { bytesTotal }) });
-    touch(part, Date.now()).catch(() => undefined);
   };
   tell();
   const digests: { path: string; digest: string }[] = [];
@@ -168,33 +174,4 @@ async function unpackInto<T>(archive: string, part: string, digest: string, work
     digest,
     work,
   );
-}
-
-async function cached<T>(work: Work<T>, digest: string, kind: Kind): Promise<Digested<T> | undefined> {
-  const { storage, shown, limits } = work;
-  const folder = contentFolder(storage.cacheDir, digest, kind);
-  if (!(await exists(folder))) return undefined;
-  const files = await listFolder(folder, folder, shown, limits);
-  return { ...work.pick({ kind, folder, files }, shown), digest };
-}
-
-function required<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('what was put into the cache is not there');
-  return value;
-}
-
-/** What the deployment asks for stands above what was pinned before it asked. */
-const wantedDigest = ({ request }: Work<unknown>): string | undefined => request.digest ?? request.pinnedDigest;
-
-function requireDigest(digest: string, work: Work<unknown>): string {
-  const { field } = work.subject;
-  const wanted = wantedDigest(work);
-  if (wanted === undefined || wanted === digest) return digest;
-  const cure =
-    work.request.digest === undefined
-      ? `Other replicas serve what was there first: put it back, or name the new content by a new URI or by ${field}.digest.`
-      : `Put the right content there, or set ${field}.digest to what it has.`;
-  throw new StoreError('DigestMismatch', `${work.shown} has the digest ${digest}, not ${wanted}. ${cure}`, {
-    retrying: false,
-  });
 }

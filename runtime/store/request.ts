@@ -27,8 +27,20 @@ export interface Progress {
 
 export interface StoreHooks {
   onProgress(progress: Progress): void;
+  /** Ends the work; then, when the work is done, the use of what it got. Until then nobody removes that from the cache. */
   signal: AbortSignal;
   log: Log;
+  cacheEvents?: CacheEvents;
+}
+
+/** What becomes of a cache. */
+export interface CacheEvents {
+  /** Content was wanted that is kept in the cache: it was there, or came, or was there and damaged, so that it came again. */
+  looked(result: 'hit' | 'miss' | 'damaged'): void;
+  /** Bytes were removed, for room. */
+  pruned(bytes: number): void;
+  /** Bytes in the cache, of all who share it, as they were counted last. */
+  holds(bytes: number): void;
 }
 
 /** Files that lie on this machine. */

@@ -1,18 +1,20 @@
 import type { ServedScheme } from '../contract.ts';
 import { openConnections } from './connections.ts';
 import { ContentChanged } from './download.ts';
-import { denied, full, invalid, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
+import { denied, full, invalid, isFull, notFound, storeErrorIn, systemCode, unavailable } from './errors.ts';
 import { file } from './file.ts';
 import { gs } from './gs.ts';
 import { hf } from './hf.ts';
 import { http } from './http.ts';
-import { fromCache, fromDisk, fromRemote, type Work } from './obtain.ts';
+import { fromCache } from './cached.ts';
+import { fromDisk, fromRemote } from './obtain.ts';
 import { oci } from './oci.ts';
 import { pvc } from './pvc.ts';
 import type { Found } from './folder.ts';
 import type { ResolveRequest, StoreHooks } from './request.ts';
 import { s3 } from './s3.ts';
 import { shownUri, type Scheme, type StoreLimits, type Subject } from './source.ts';
+import type { Work } from './work.ts';
 
 /** `file` is served on laptops alone, so it is none of the served ones that the operator lets through. */
 const schemes: Readonly<Record<ServedScheme | 'file', Scheme>> = { file, gs, hf, http, https: http, oci, pvc, s3 };
@@ -44,19 +46,25 @@ export async function obtain<T>(
     return (await fromCache(work)) ?? (await fromSource(scheme, work));
   } catch (error) {
     if (hooks.signal.aborted) throw hooks.signal.reason;
-    throw explained(error, shown, subject);
+    throw explained(error, shown, subject, storage);
   } finally {
     await connections.close();
   }
 }
 
-function explained(error: unknown, shown: string, { noun }: Subject): unknown {
+function explained(error: unknown, shown: string, { noun }: Subject, storage: Request['storage']): unknown {
   const own = storeErrorIn(error);
   if (own) return own;
   const code = systemCode(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
+  if (isFull(error)) {
     return full(
-      `The cache has no room left for the ${noun} at ${shown}. Give it more, or make the ${noun} smaller.`,
+      `The cache has no room left for the ${noun} at ${shown}, and nothing to remove that nobody uses. Give it more, or make the ${noun} smaller.`,
+      error,
+    );
+  }
+  if ((code === 'EACCES' || code === 'EPERM' || code === 'EROFS') && isOfCache(error, storage.cacheDir)) {
+    return unavailable(
+      `The cache cannot be written by the user that the runtime runs as (${code}). Name a volume that is mounted for writing; pods that share it run as one user.`,
       error,
     );
   }
@@ -68,6 +76,9 @@ function explained(error: unknown, shown: string, { noun }: Subject): unknown {
   if (code === undefined && !(error instanceof Error && 'cause' in error)) return error;
   return unavailable(`${shown} cannot be read: ${code ?? (error as Error).message}.`, error);
 }
+
+const isOfCache = (error: unknown, cacheDir: string): boolean =>
+  error instanceof Error && 'path' in error && String(error.path).startsWith(cacheDir);
 
 async function fromSource<T>(scheme: Scheme, work: Work<T>): Promise<T & { digest: string }> {
   for (let changes = 0; ; changes++) {

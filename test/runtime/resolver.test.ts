@@ -3,8 +3,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLog } from '../../lib/log.ts';
+import { createRegistry } from '../../lib/metrics.ts';
 import { readServingConfig } from '../../runtime/config.ts';
 import { servingEnv } from '../../runtime/contract.ts';
+import { createServingMetrics } from '../../runtime/serving/serving-metrics.ts';
 import { resolverOf } from '../../runtime/serving/resolver.ts';
 
 describe('what the store says of a model, in the words of a condition', () => {
@@ -36,13 +38,13 @@ describe('what the store says of a model, in the words of a condition', () => {
       [servingEnv.cacheDir]: join(folder, 'cache'),
       [servingEnv.pinDir]: folder,
     });
+    const metrics = createServingMetrics(createRegistry({ ofProcess: false }));
     const hooks = {
       onProgress: () => undefined,
       signal: new AbortController().signal,
       log: createLog('test', 'silent'),
     };
-    await expect(resolverOf({ name: 'm', uri, task: 'Tensor' }, 'spec.model', config)(hooks)).rejects.toMatchObject({
-      fault: { reason, retrying },
-    });
+    const resolve = resolverOf({ name: 'm', uri, task: 'Tensor' }, 'spec.model', config, metrics);
+    await expect(resolve(hooks)).rejects.toMatchObject({ fault: { reason, retrying } });
   });
 });

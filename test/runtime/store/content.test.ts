@@ -93,7 +93,7 @@ describe('data behind http', () => {
     const proxy = await cuttingProxy(server.port, [1_500_000]);
     try {
       const { path, digest } = await work.obtain(`http://127.0.0.1:${proxy.port}/sets/train.parquet?token=x`);
-      expect(path.endsWith('/file/train.parquet')).toBe(true);
+      expect(path.endsWith('/file/content/train.parquet')).toBe(true);
       expect(digest).toBe(sha256(content));
       expect(sha256(await readFile(path))).toBe(digest);
       expect(ranges.at(-1)).toMatch(/^bytes=[1-9]\d*-$/);

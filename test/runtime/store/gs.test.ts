@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { generateKeyPairSync, randomBytes, verify } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { startGcs, type GcsServer } from '../../support/gcs-server.ts';
 import { tar } from './tar.ts';
 import {
@@ -131,6 +131,7 @@ describe('gs URIs, on a server of the JSON API', () => {
     });
     expect(await work.resolve('gs://models/composed.onnx', at(endpoint))).toBeDefined();
     damages = true;
+    await rm(work.cacheDir, { recursive: true });
     expect(await work.fault('gs://models/composed.onnx', at(endpoint))).toMatchObject({
       code: 'DigestMismatch',
       message: expect.stringContaining(`the ${algorithm} `),

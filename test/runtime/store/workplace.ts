@@ -60,6 +60,7 @@ export async function openWorkplace(): Promise<Workplace> {
     ca: undefined,
     allowedCidrs: ['127.0.0.0/8'],
     cacheDir,
+    cacheMaxBytes: Infinity,
     volumesDir,
     allowFileUris: true,
     credentials: {},

@@ -20,6 +20,7 @@ export function openFolder({ uri, storage, options }: Opening): Promise<Writable
       ca: undefined,
       allowedCidrs: ['127.0.0.0/8'],
       cacheDir: '/nowhere',
+      cacheMaxBytes: Infinity,
       volumesDir: '/nowhere',
       allowFileUris: true,
       credentials: {},

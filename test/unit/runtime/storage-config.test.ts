@@ -17,6 +17,7 @@ test('each place of a job has the credentials and the CA of its own prefix, and 
   expect(storageOf(environment, 'data', { endpoint: 'http://s3:9000', region: 'here' }, shared)).toEqual({
     allowedCidrs: ['10.0.0.0/8', '192.168.0.0/16'],
     cacheDir: '/cache',
+    cacheMaxBytes: Infinity,
     volumesDir: '/modelyard/volumes',
     allowFileUris: false,
     endpoint: 'http://s3:9000',

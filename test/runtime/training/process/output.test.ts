@@ -18,6 +18,7 @@ let root: string;
 const storageOf = () => ({
   allowedCidrs: [],
   cacheDir: join(root, 'cache'),
+  cacheMaxBytes: Infinity,
   volumesDir: join(root, 'volumes'),
   allowFileUris: true,
   endpoint: undefined,
