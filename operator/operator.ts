@@ -23,7 +23,7 @@ export interface OperatorOptions {
   log: Log;
   clock?: Clock;
   /** What a laptop has otherwise than a cluster. */
-  serving?: Partial<Pick<ServingConfig, 'allowFileUris' | 'url'>>;
+  serving?: Partial<Pick<ServingConfig, 'allowFileUris' | 'url' | 'cache'>>;
   /** `process_*` and `nodejs_*` metrics too. */
   processMetrics?: boolean;
   /** Of the operator itself; pods are told of the collector by the configuration. */
@@ -68,7 +68,7 @@ export function createOperator(options: OperatorOptions): Operator {
     now: () => clock.monotonicMs(),
     wait: (ms: number, signal: AbortSignal) => pause(clock, ms, signal),
   };
-  const { allowFileUris = false, url = clusterUrl } = serving ?? {};
+  const { allowFileUris = false, url = clusterUrl, cache = {} } = serving ?? {};
   const runtime = {
     image: config.runtimeImage,
     ...(config.runtimePullPolicy === undefined ? {} : { imagePullPolicy: config.runtimePullPolicy }),
@@ -78,7 +78,7 @@ export function createOperator(options: OperatorOptions): Operator {
     tracing: config.tracing,
     allowFileUris,
   };
-  manager.add(modelDeploymentController({ ...runtime, url }, new ReportPoller(servingReports, polling)));
+  manager.add(modelDeploymentController({ ...runtime, url, cache }, new ReportPoller(servingReports, polling)));
   manager.add(trainingJobController(runtime, new ReportPoller(trainingReports, polling)));
   return { run: (signal) => manager.run(signal) };
 }

@@ -15,6 +15,9 @@ const image = 'modelyard-runtime:laptop';
 /** A laptop's own networks are its owner's to use. */
 const storageAllowedCidrs = ['127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '::1/128', 'fc00::/7'];
 
+/** Pods of a session share a cache, which outlives it beside the session's other volumes. */
+const cache = { persistentVolumeClaim: { claimName: 'modelyard-cache' }, maxSize: '20Gi' };
+
 /** Starts the operator of clusters in this process; the function stops it. */
 export function startLocalOperator({ client, url, log }: LocalOperatorOptions): () => Promise<void> {
   const stop = new AbortController();
@@ -35,7 +38,7 @@ export function startLocalOperator({ client, url, log }: LocalOperatorOptions): 
     },
     fetchReport: fetch,
     log,
-    serving: { allowFileUris: true, url },
+    serving: { allowFileUris: true, url, cache },
   });
   const running = operator.run(stop.signal);
   return async () => {

@@ -748,6 +748,34 @@ export const crds: readonly Crd[] = [
               "Failed",
               "All"
              ]
+            },
+            "cache": {
+             "type": "object",
+             "description": "Where a pod keeps what it downloads. Absent, each pod has a cache of its own, which goes with it.",
+             "properties": {
+              "persistentVolumeClaim": {
+               "type": "object",
+               "description": "A claim in the same namespace. All pods that name it share what is in it: those of one node where it is ReadWriteOnce, all where it is ReadWriteMany.",
+               "required": [
+                "claimName"
+               ],
+               "properties": {
+                "claimName": {
+                 "type": "string",
+                 "description": "The claim's name.",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+                }
+               }
+              },
+              "maxSize": {
+               "type": "string",
+               "description": "How much the cache may hold, such as 50Gi: beyond it the least recently used content goes that nobody uses. What is in use counts, and stays. Absent, nothing goes until the disk is full.",
+               "maxLength": 24,
+               "pattern": "^([1-9][0-9]*)([KMGTPE]i|[kMGTPE])?$"
+              }
+             }
             }
            }
           },

@@ -304,6 +304,24 @@ export interface ModelDeploymentSpec {
      * Which requests of inference leave a line in the pod's log: none, those that were not answered as asked, or all. A line names model, code, times and the client's address, and holds nothing of what was sent.
      */
     accessLog: 'None' | 'Failed' | 'All';
+    /**
+     * Where a pod keeps what it downloads. Absent, each pod has a cache of its own, which goes with it.
+     */
+    cache?: {
+      /**
+       * A claim in the same namespace. All pods that name it share what is in it: those of one node where it is ReadWriteOnce, all where it is ReadWriteMany.
+       */
+      persistentVolumeClaim?: {
+        /**
+         * The claim's name.
+         */
+        claimName: string;
+      };
+      /**
+       * How much the cache may hold, such as 50Gi: beyond it the least recently used content goes that nobody uses. What is in use counts, and stays. Absent, nothing goes until the disk is full.
+       */
+      maxSize?: string;
+    };
   };
   /**
    * Settings of the pods beyond the fields above; nothing here can leave the restricted Pod Security Standard.

@@ -141,6 +141,9 @@ export function runtimeContainer(
   };
 }
 
+/** The group of the image; volumes are written as it. Large volumes are not walked through at every start. */
+export const volumeAccess = { fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' } as const;
+
 /** Settings that pass through as they are given. */
 function placement(settings: PodSettings, selector: Readonly<Record<string, string>>): object {
   const { nodeSelector, tolerations, affinity, topologySpreadConstraints, imagePullSecrets } = settings;

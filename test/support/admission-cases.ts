@@ -119,6 +119,21 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     },
   ),
   [
+    'spec.serving.cache.maxSize: Invalid value: ',
+    deployment(`{ ${uri}, serving: { cache: { maxSize: 50 GB } } }`),
+    deployment(`{ ${uri}, serving: { cache: { maxSize: 50Gi } } }`),
+  ],
+  [
+    'spec.serving.cache.persistentVolumeClaim.claimName: Required value',
+    deployment(`{ ${uri}, serving: { cache: { persistentVolumeClaim: {} } } }`),
+    deployment(`{ ${uri}, serving: { cache: { persistentVolumeClaim: { claimName: models.cache } } } }`),
+  ],
+  [
+    'spec.serving.cache.persistentVolumeClaim.claimName: Invalid value: ',
+    deployment(`{ ${uri}, serving: { cache: { persistentVolumeClaim: { claimName: Models } } } }`),
+    deployment(`{ ${uri}, serving: { cache: {} } }`),
+  ],
+  [
     'spec.podTemplate.tolerations[0].value: Invalid value: a value goes with the operator Equal',
     deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, operator: Exists, value: b }] } }`),
     deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, value: b }, { key: a, operator: Exists }] } }`),

@@ -20,6 +20,14 @@ function volumeMount({ configMap, secret, persistentVolumeClaim }: Volume, index
 
 /** What a node mounts for a pod that serves, and has to be there. */
 export function mountsOf(spec: ModelDeploymentSpec): Mount[] {
-  const claims = claimsOf(spec).map(({ name, field }): Mount => ({ kind: 'PersistentVolumeClaim', name, field }));
-  return [...claims, ...accessMounts(spec.access), ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? [])];
+  const cache = spec.serving.cache?.persistentVolumeClaim?.claimName;
+  const claims = [
+    ...claimsOf(spec),
+    ...(cache === undefined ? [] : [{ name: cache, field: 'spec.serving.cache.persistentVolumeClaim.claimName' }]),
+  ];
+  return [
+    ...claims.map(({ name, field }): Mount => ({ kind: 'PersistentVolumeClaim', name, field })),
+    ...accessMounts(spec.access),
+    ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? []),
+  ];
 }

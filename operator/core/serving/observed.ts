@@ -27,10 +27,14 @@ export interface ServingObserved {
   refusals: readonly Refusal[];
 }
 
+export type CacheSpec = NonNullable<ModelDeployment['spec']['serving']['cache']>;
+
 /** What the operator was configured with. */
 export interface ServingInputs extends RuntimeInputs {
   /** Where a deployment answers, with TLS or without. */
   url(namespace: string, name: string, isSecure: boolean): string;
+  /** What holds where the spec says nothing of it. */
+  cache?: CacheSpec;
 }
 
 /** The pods of one revision that are not on their way out, by name. */

@@ -4,10 +4,10 @@ import { wholeQuantity } from '../../api/quantity.ts';
 import { asStored } from '../as-stored.ts';
 import { durationMs } from '../duration.ts';
 import { labels, revisionOf, servingLabels, servingNames, servingSelector } from '../metadata.ts';
-import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv } from '../pod-template.ts';
+import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv, volumeAccess } from '../pod-template.ts';
 import { accessEnv, accessVolumeMounts, accessVolumes, servingPorts } from './access.ts';
 import { claimsOf, modelsOf, modelStorage } from './models.ts';
-import type { ServingInputs } from './observed.ts';
+import type { CacheSpec, ServingInputs } from './observed.ts';
 
 /** The part of a pod's life after its requests are done: closing, flushing, exiting. */
 const exitSeconds = 5;
@@ -19,7 +19,7 @@ function modelEnv({ metadata, spec }: ModelDeployment): Record<string, string | 
     const { memoryBudget } = serving;
     return {
       [servingEnv.modelsFile]: `${paths.models}/${modelsFile}`,
-      [servingEnv.memoryBudget]: memoryBudget === undefined ? undefined : String(wholeQuantity(memoryBudget)),
+      [servingEnv.memoryBudget]: bytesIn(memoryBudget),
     };
   }
   return {
@@ -49,6 +49,7 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
     [servingEnv.region]: storage?.region,
     [servingEnv.storageAllowedCidrs]: inputs.storageAllowedCidrs.join(',') || undefined,
     [servingEnv.cacheDir]: paths.cache,
+    [servingEnv.cacheMaxBytes]: bytesIn(cacheOf(spec, inputs).maxSize),
     [servingEnv.volumesDir]: paths.volumes,
     [servingEnv.pinDir]: paths.pin,
     [servingEnv.drainDelayMs]: String(drainDelayMs),
@@ -58,6 +59,15 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
   });
   const uris = modelsOf(spec).flatMap(({ uri }) => uri ?? []);
   return [...plain, ...accessEnv(spec.access), ...podEnv(), ...storageEnv(uris, storage)];
+}
+
+/** As the runtime reads numbers. */
+const maxBytes = 10n ** 15n - 1n;
+
+function bytesIn(quantity: string | number | undefined): string | undefined {
+  if (quantity === undefined) return undefined;
+  const bytes = wholeQuantity(quantity);
+  return String(bytes < maxBytes ? bytes : maxBytes);
 }
 
 /** Spans name their deployment as a service of its namespace. */
@@ -78,13 +88,19 @@ function tracingVariables(
 /** The volume of a claim with models. The first one's name is as old as the operator: another would be a rollout. */
 const claimVolume = (index: number): string => (index === 0 ? 'modelyard-model' : `modelyard-model-${index}`);
 
-function volumes(spec: ModelDeploymentSpec, name: string): object[] {
+const cacheOf = ({ serving }: ModelDeploymentSpec, inputs: ServingInputs): CacheSpec => ({
+  ...inputs.cache,
+  ...serving.cache,
+});
+
+function volumes(spec: ModelDeploymentSpec, name: string, inputs: ServingInputs): object[] {
+  const { persistentVolumeClaim } = cacheOf(spec, inputs);
   const claims = claimsOf(spec).map(({ name: claimName }, index) => ({
     name: claimVolume(index),
     persistentVolumeClaim: { claimName, readOnly: true },
   }));
   return [
-    { name: 'modelyard-cache', emptyDir: {} },
+    { name: 'modelyard-cache', ...(persistentVolumeClaim ? { persistentVolumeClaim } : { emptyDir: {} }) },
     { name: 'modelyard-tmp', emptyDir: {} },
     { name: 'modelyard-pin', configMap: { name: servingNames(name).pin, optional: true } },
     ...(spec.models === undefined
@@ -144,9 +160,10 @@ export function servingPod(owner: ModelDeployment, inputs: ServingInputs): Shape
     serviceAccountName: spec.serviceAccountName ?? servingNames(metadata.name).workload,
     terminationGracePeriodSeconds: Math.ceil((drainDelayMs + durationMs(spec.serving.timeout)) / 1_000) + exitSeconds,
     settings: spec.podTemplate,
+    ...(cacheOf(spec, inputs).persistentVolumeClaim && { securityContext: volumeAccess }),
     selector: servingSelector(metadata.name),
     container,
-    volumes: volumes(spec, metadata.name),
+    volumes: volumes(spec, metadata.name, inputs),
   });
   const annotations = given?.annotations;
   const ownLabels = { ...given?.labels, ...servingLabels(metadata.name) };

@@ -19,6 +19,7 @@ import {
   podSpec,
   runtimeContainer,
   storageEnv,
+  volumeAccess,
 } from '../pod-template.ts';
 import type { TrainingInputs } from './observed.ts';
 import { type NamedPlace, placesOf, rolePlaces, type TrainSpec } from './places.ts';
@@ -28,8 +29,6 @@ import { type Predecessors, predecessorsAnnotation } from './predecessors.ts';
 const graceSeconds = 60;
 /** How long a pod stays on a node that nobody hears of. */
 const tolerationSeconds = 30;
-/** The group of the image; volumes are written as it. Large volumes are not walked through at every start. */
-const volumeAccess = { fsGroup: 65_532, fsGroupChangePolicy: 'OnRootMismatch' } as const;
 
 /** Where each parameter server is found, in order. */
 function serverAddresses({ metadata, spec }: TrainingJob): string {

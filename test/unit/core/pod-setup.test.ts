@@ -99,10 +99,15 @@ describe('a deployment', () => {
   };
 
   test('names every volume that has to be there while its pod waits for them', () => {
-    const { ready, requeueAfterMs } = rendered({ model: { uri: 'pvc://models/a.onnx' }, podTemplate: { volumes } });
+    const { ready, requeueAfterMs } = rendered({
+      model: { uri: 'pvc://models/a.onnx' },
+      serving: { cache: { persistentVolumeClaim: { claimName: 'cache' } } },
+      podTemplate: { volumes },
+    });
     expect(ready).toMatchObject({ status: 'False', reason: 'PodNotSetUp' });
     expect(ready?.message).toContain(
-      'PersistentVolumeClaim models (spec.model.uri), Secret tokens (spec.podTemplate.volumes[0].secret.secretName), ' +
+      'PersistentVolumeClaim models (spec.model.uri), ' +
+        'PersistentVolumeClaim cache (spec.serving.cache.persistentVolumeClaim.claimName), Secret tokens (spec.podTemplate.volumes[0].secret.secretName), ' +
         'ConfigMap settings (spec.podTemplate.volumes[2].configMap.name), ' +
         'PersistentVolumeClaim scratch (spec.podTemplate.volumes[4].persistentVolumeClaim.claimName);',
     );
