@@ -268,6 +268,38 @@ function sharer(maxBytes: number, rounds: number, uris: string[]): Sharer {
   return { child, lines, ended: once(child, 'close') };
 }
 
+test('a full disk makes room of what nobody uses, and refuses only where there is nothing to remove', async () => {
+  const uris = models(3, 3 * mib);
+  contents.set('/large.onnx', randomBytes(9 * mib));
+  const large = `http://127.0.0.1:${server.port}/large.onnx`;
+  await mkdir(work.cacheDir);
+  const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
+  const mount = [
+    ...asRoot,
+    '--mount',
+    'sh',
+    '-c',
+    `mount -t tmpfs -o size=8m none '${work.cacheDir}' && exec "$@"`,
+    'sh',
+  ];
+  if (spawnSync('unshare', [...mount, 'true']).status !== 0) {
+    expect(process.getuid?.()).not.toBe(0);
+    return;
+  }
+  const program = join(import.meta.dirname, 'sharer.ts');
+  const ask = `'${process.execPath}' '${program}' '${work.cacheDir}' Infinity 1 "$uri" 2>&1`;
+  const script = `for uri in "$@"; do ${ask} | grep -Eo '^http.*|StorageFull|The cache has no room left'; done`;
+  const child = spawn('unshare', [...mount, 'sh', '-c', script, 'sh', ...uris, large], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines: string[] = [];
+  child.stdout.on('data', (chunk: Buffer) => lines.push(...chunk.toString().trim().split('\n')));
+  await once(child, 'close');
+  expect(lines.slice(0, 3)).toEqual(uris);
+  expect(lines.slice(3)).toContain('StorageFull');
+  expect(lines.slice(3)).toContain('The cache has no room left');
+});
+
 test('eight processes, killed at random, never lose what they use, and leave a cache within its limit', async () => {
   const uris = models(6, mib);
   const all: Sharer[] = [];
