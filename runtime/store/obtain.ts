@@ -74,7 +74,10 @@ function downloaded<T>(source: RemoteSource, work: Work<T>): Promise<Digested<T>
 /** Those who share the cache and want the same come one after the other. */
 async function alone<T>(key: string, work: Work<unknown>, act: () => Promise<T>): Promise<T> {
   const { storage, shown, signal, hooks } = work;
-  const onWait = (): void => hooks.log.info({ uri: shown }, 'somebody else gets the same content; waiting for it');
+  const onWait = (): void => {
+    hooks.onProgress({ phase: 'Downloading' });
+    hooks.log.info({ uri: shown }, 'somebody else gets the same content; waiting for it');
+  };
   return inTurn(storage.cacheDir, hexOf(key), { signal, onWait }, act);
 }
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -298,6 +298,22 @@ test('a full disk makes room of what nobody uses, and refuses only where there i
   expect(lines.slice(0, 3)).toEqual(uris);
   expect(lines.slice(3)).toContain('StorageFull');
   expect(lines.slice(3)).toContain('The cache has no room left');
+});
+
+test('a cache that another user owns is said to be one', async () => {
+  await mkdir(work.cacheDir);
+  await chmod(work.cacheDir, 0o555);
+  await chmod(work.folder, 0o755);
+  const [uri = ''] = models(1, 1000);
+  const program = join(import.meta.dirname, 'sharer.ts');
+  const child = spawn(process.execPath, [program, work.cacheDir, 'Infinity', '1', uri], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+    ...(process.getuid?.() === 0 && { uid: 65_534, gid: 65_534 }),
+  });
+  let text = '';
+  child.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await once(child, 'close');
+  expect(text).toContain('The cache cannot be written by the user that the runtime runs as (EACCES).');
 });
 
 test('eight processes, killed at random, never lose what they use, and leave a cache within its limit', async () => {
