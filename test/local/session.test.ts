@@ -1,5 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -57,6 +59,8 @@ describe('a laptop session with real runtime processes', () => {
   let folder: string;
   let session: Session;
   const livePods = (): KubeObject[] => session.cluster.all(podKind).filter(isAvailable);
+  const podsOf = (name: string): KubeObject[] =>
+    livePods().filter(({ metadata }) => metadata.name.startsWith(`${name}-`));
   const untilReady = (): Promise<void> =>
     eventually(() => {
       const { status, metadata } = session.cluster.get({
@@ -102,6 +106,37 @@ describe('a laptop session with real runtime processes', () => {
         expect((await client.predict(await seven()))[0]?.label).toBe('7');
         await client.close();
       }
+    },
+    timeoutMs,
+  );
+
+  test(
+    'pods share what one of them downloaded',
+    async () => {
+      const model = await readFile(join(example, 'model', 'model.onnx'));
+      const server = createServer((_, response) => {
+        response.writeHead(200, { etag: '"1"', 'content-length': model.length }).end(model);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      try {
+        const uri = `http://127.0.0.1:${port}/model.onnx`;
+        await session.apply({ ...digits({ model: { uri } }), metadata: { name: 'shared', namespace: 'default' } });
+        await eventually(() => expect(podsOf('shared')).toHaveLength(2));
+      } finally {
+        server.close();
+      }
+      const cache = join(folder, '.modelyard', 'volumes', 'modelyard-cache');
+      const [hex = '', ...others] = await readdir(join(cache, 'sha256'));
+      expect(others).toEqual([]);
+      expect(await readdir(join(cache, 'leases', hex))).toHaveLength(2);
+      await session.client.remove({
+        apiVersion: 'modelyard.dev/v1alpha1',
+        kind: 'ModelDeployment',
+        namespace: 'default',
+        name: 'shared',
+      });
+      await eventually(() => expect(podsOf('shared')).toEqual([]));
     },
     timeoutMs,
   );

@@ -1,9 +1,8 @@
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dropFile, keepFile, timeIn } from '../../../runtime/store/kept.ts';
 import { lease, removeUnused } from '../../../runtime/store/leases.ts';
 import { inTurn } from '../../../runtime/store/turns.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -77,53 +76,6 @@ describe('leases', () => {
     )();
   });
 });
-
-describe('files that say that this process lives', () => {
-  test('are renewed every minute, made again where somebody removed them, and gone for good when they are dropped', async () => {
-    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'setTimeout', 'Date', 'performance'] });
-    try {
-      // The timer starts with the first file of a process.
-      const { keepFile, dropFile } = await freshKept();
-      const [old, gone, dropped] = ['old', 'gone', 'dropped'].map((name) => join(cacheDir, name)) as [
-        string,
-        string,
-        string,
-      ];
-      for (const path of [old, gone, dropped]) await keepFile(path);
-      await utimes(old, 1, 1);
-      await rm(gone);
-      await dropFile(dropped);
-      jest.advanceTimersByTime(60_000);
-      await eventually(async () => expect((await readdir(cacheDir)).toSorted()).toEqual(['gone', 'old']));
-      await eventually(async () => expect((await stat(old)).mtimeMs).toBeGreaterThan(1_000_000));
-      await dropFile(old);
-      await dropFile(gone);
-    } finally {
-      jest.useRealTimers();
-    }
-  });
-
-  test('are refused where they are there', async () => {
-    const path = join(cacheDir, 'file');
-    await keepFile(path);
-    await expect(keepFile(path)).rejects.toMatchObject({ code: 'EEXIST' });
-    await dropFile(path);
-  });
-
-  test('the time of a file system is that of its files, and asking leaves none', async () => {
-    expect(Math.abs((await timeIn(cacheDir)) - Date.now())).toBeLessThan(10_000);
-    expect(await readdir(cacheDir)).toEqual([]);
-  });
-});
-
-async function freshKept(): Promise<typeof import('../../../runtime/store/kept.ts')> {
-  let module: typeof import('../../../runtime/store/kept.ts') | undefined;
-  await jest.isolateModulesAsync(async () => {
-    module = await import('../../../runtime/store/kept.ts');
-  });
-  if (!module) throw new Error('no module');
-  return module;
-}
 
 describe('turns', () => {
   const options = { signal: never, onWait: () => undefined };
