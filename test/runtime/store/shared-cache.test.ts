@@ -140,6 +140,23 @@ describe('a cache with a limit', () => {
     expect((await coming).digest).toBe(digestOf(b));
   });
 
+  test('a download that is under way counts as what it will hold, and stays', async () => {
+    const [a = '', b = '', c = ''] = models(3, mib);
+    (await use(c)).end();
+    await settled();
+    let open = (): void => undefined;
+    gate = new Promise((resolve) => (open = resolve));
+    const coming = use(a);
+    while ((await work.parts()).length === 0) await sleep(10);
+    gate = Promise.resolve();
+    const events = counted();
+    await use(b, 2 * mib, events);
+    expect(events).toMatchObject({ prunedBytes: mib, bytes: 2 * mib });
+    expect(await digestsInCache()).toEqual([digestOf(b)]);
+    open();
+    expect((await coming).digest).toBe(digestOf(a));
+  });
+
   test('parts that nobody goes on with count and go', async () => {
     const [a = '', b = ''] = models(2, 4 * mib);
     const stopping = new AbortController();
@@ -229,6 +246,19 @@ describe('what the dead left', () => {
     await utimes(lease, long, long);
     await use(b, mib);
     expect(await digestsInCache()).toEqual([digestOf(b)]);
+  });
+
+  test('a part that nobody went on with for a day goes, whatever the limit', async () => {
+    const [a = ''] = models(1, mib);
+    const [young, old] = ['young', 'old'].map((name) => join(work.cacheDir, 'partial', `${name}-key.free`)) as [
+      string,
+      string,
+    ];
+    for (const part of [young, old]) await mkdir(part, { recursive: true });
+    const yesterday = new Date(Date.now() - 25 * 60 * 60_000);
+    await utimes(old, yesterday, yesterday);
+    await use(a);
+    expect(await work.parts()).toEqual(['young-key.free']);
   });
 
   test('trash, turns, leases and names of content that is gone are swept', async () => {
