@@ -157,7 +157,10 @@ async function measure(server: Server, budgetBytes: number): Promise<Row[]> {
   // Every model is loaded once, so that what follows brings models back.
   for (let index = 2; index <= modelCount; index++) await server.ask(index);
   const used: number[] = [];
-  const watching = setInterval(() => void server.metric('modelyard_models_memory_bytes').then((b) => used.push(b)), 200);
+  const watching = setInterval(
+    () => void server.metric('modelyard_models_memory_bytes').then((b) => used.push(b)),
+    200,
+  );
   const coming = reloads(server, 0);
   const beside = await warmRequests(server, coming);
   const back = await coming;

@@ -11,7 +11,7 @@ interface RestForm {
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /** For inputs numbers FP32 [n, 2], ids INT64 [n] and words BYTES [n]. */
-export const goodRequest = {
+const goodRequest = {
   id: 'x',
   parameters: { binary_data_output: false },
   inputs: [

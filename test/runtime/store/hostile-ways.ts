@@ -5,7 +5,7 @@ import { artefact, dockerConfig, file, scriptedRegistry } from './scripted-regis
 import { openWorkplace, serve, type Listening } from './workplace.ts';
 
 /** Makes a server on 127.0.0.1 that sends whoever reads from it to another place; or names that place as the one to read. */
-export interface Way {
+interface Way {
   what: string;
   uri: (target: URL) => string;
   endpoint?: (target: URL) => string;
