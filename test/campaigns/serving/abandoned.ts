@@ -10,8 +10,8 @@ import { startServingProcess, type ServingProcess } from '../../support/serving.
 import { Remarks, type CampaignOptions, type Outcome } from '../figures.ts';
 
 const waiting = 60;
-const runSeconds = 0.8;
-const deadlineMs = 300;
+const runSeconds = 2;
+const deadlineMs = 1_000;
 
 /** So many clients ask. The function has them leave. */
 type Crowd = (count: number) => Promise<() => void>;
