@@ -250,6 +250,7 @@ export class ServedModel implements Tenant {
     if (this.#stopped) return;
     this.#isUnloaded = false;
     await this.#settled();
+    if (this.#options.memory && this.whyNotReady() !== undefined) await this.#leave();
   }
 
   /** Gives the memory back and loads the model again when it is asked for. Resolves when the memory is free. */
