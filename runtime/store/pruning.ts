@@ -18,7 +18,7 @@ interface Item {
   bytes: number;
   usedAtMs: number;
   /** False where it is in use, or gone. */
-  remove(): Promise<boolean>;
+  remove: () => Promise<boolean>;
 }
 
 /**

@@ -31,14 +31,14 @@ describe('leases', () => {
     await end();
     expect(await remove()).toBe(false);
     stopping.abort();
-    await eventually(async () => expect(await remove()).toBe(true));
+    await eventually(async () => expect(await remove()).toBe(true), 5_000);
     expect(await readdir(join(cacheDir, 'leases'))).toEqual([]);
   });
 
   test('a use that begins while content is being removed waits for the end of that', async () => {
     let finish = (): void => undefined;
     const removing = remove(() => new Promise<void>((resolve) => (finish = resolve)));
-    await eventually(async () => expect(await readdir(join(cacheDir, 'leases', hex))).toHaveLength(1));
+    await eventually(async () => expect(await readdir(join(cacheDir, 'leases', hex))).toHaveLength(1), 5_000);
     await aWhile();
     const using = lease(cacheDir, hex, never);
     expect(await Promise.race([using, aWhile()])).toBe('nothing yet');
@@ -60,7 +60,7 @@ describe('leases', () => {
     await expect(using).rejects.toThrow();
     finish();
     await removing;
-    await eventually(async () => expect(await readdir(join(cacheDir, 'leases'))).toEqual([]));
+    await eventually(async () => expect(await readdir(join(cacheDir, 'leases'))).toEqual([]), 5_000);
   });
 
   test('nobody waits for one that died while it removed', async () => {

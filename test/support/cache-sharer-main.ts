@@ -1,7 +1,7 @@
-import { createLog } from '../../../lib/log.ts';
-import type { StorageConfig } from '../../../runtime/config.ts';
-import { isIntact } from '../../../runtime/store/cache.ts';
-import { resolveModel } from '../../../runtime/store/model.ts';
+import { createLog } from '../../lib/log.ts';
+import type { StorageConfig } from '../../runtime/config.ts';
+import { isIntact } from '../../runtime/store/cache.ts';
+import { resolveModel } from '../../runtime/store/model.ts';
 import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * A process that shares a cache: again and again it takes one of some models at random, looks for a while whether the model stays where it is, and
  * gives it back. It prints a line for each model that it had, and MISSING for one that went away under it.
  *
- *     node sharer.ts CACHE MAX_BYTES ROUNDS URI…
+ *     node cache-sharer-main.ts CACHE MAX_BYTES ROUNDS URI…
  */
 const [cacheDir = '', maxBytes = '', rounds = '', ...uris] = process.argv.slice(2);
 const storage: StorageConfig = {
