@@ -312,7 +312,7 @@ test('a full disk makes room of what nobody uses, and refuses only where there i
   const large = `http://127.0.0.1:${server.port}/large.onnx`;
   await mkdir(work.cacheDir);
   const asRoot = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
-  const [command = '', ...mount] = [
+  const [command, ...mount] = [
     'unshare',
     ...asRoot,
     '--mount',
