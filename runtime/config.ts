@@ -36,6 +36,8 @@ export interface ServingConfig {
   accessLog: AccessLogChoice;
   /** Undefined: nothing is traced. */
   tracing: TracingConfig | undefined;
+  /** Where the tokens of TorchServe's calls are; undefined: its port is closed. */
+  torchServeTokenDir: string | undefined;
   executionProvider: 'cpu' | 'cuda';
   /** Threads of a run: the CPUs that the container may use. */
   threads: number;
@@ -48,6 +50,12 @@ export interface ServingConfig {
   storage: StorageConfig;
   access: AccessConfig;
 }
+
+/** What holds for each of the models. */
+export type ModelSettings = Pick<
+  ServingConfig,
+  'batchMaxSize' | 'batchMaxDelayMs' | 'queueMaxLength' | 'timeoutMs' | 'executionProvider' | 'threads' | 'warmup'
+>;
 
 /** What holds for every place that a process reads or writes. */
 export interface SharedStorage {
@@ -88,6 +96,7 @@ export function readServingConfig(environment: Environment): ServingConfig {
     modelControl: read.oneOf(servingEnv.modelControl, modelControls, 'None'),
     accessLog: read.oneOf(servingEnv.accessLog, accessLogs, 'None'),
     tracing: readTracing(read),
+    torchServeTokenDir: read.optional(servingEnv.torchServeTokenDir),
     executionProvider: read.oneOf(servingEnv.executionProvider, ['cpu', 'cuda'] as const, 'cpu'),
     threads: availableParallelism(),
     drainDelayMs: read.whole(servingEnv.drainDelayMs, 0, 3_600_000, drainDelayMs),

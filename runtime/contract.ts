@@ -5,7 +5,7 @@
 
 import type { TensorDataType } from '../lib/tensor-codec.ts';
 
-/** Ports of a serving pod. The Service maps 80 to `http` and 9000 to `grpc`. */
+/** Ports of a serving pod. The Service maps 80 to `http`, and others to themselves. */
 export const ports = {
   /** Open Inference Protocol over REST. */
   http: 8080,
@@ -13,6 +13,8 @@ export const ports = {
   grpc: 9000,
   /** Probes, metrics and the report; never behind the Service. */
   admin: 8081,
+  /** TorchServe's inference and management calls; closed unless `torchServeTokenDir` is set. */
+  torchServe: 8085,
 } as const;
 
 /** Paths on the admin port. */
@@ -44,6 +46,8 @@ export const servingEnv = {
   modelControl: 'MODELYARD_MODEL_CONTROL',
   /** `None`, `Failed` or `All`: which requests of inference are logged. */
   accessLog: 'MODELYARD_ACCESS_LOG',
+  /** Optional: a folder with the files of `torchServeTokens`; absent: the port is closed. */
+  torchServeTokenDir: 'MODELYARD_TORCHSERVE_TOKEN_DIR',
   /** `cpu` or `cuda`: the ONNX Runtime execution provider. */
   executionProvider: 'MODELYARD_EXECUTION_PROVIDER',
   /** Optional. */
@@ -147,6 +151,11 @@ export const accessLogs = ['None', 'Failed', 'All'] as const;
 
 export type AccessLogChoice = (typeof accessLogs)[number];
 
+/** Keys of the Secret that `spec.serving.torchServe.tokenSecretRef` names: what the token under each lets a client do. */
+export const torchServeTokens = ['inference', 'management'] as const;
+
+export type TorchServeToken = (typeof torchServeTokens)[number];
+
 /** Schemes of `spec.model.uri` that this version reads on a cluster; a laptop reads `file` too. */
 export const servedSchemes = ['s3', 'http', 'https', 'pvc', 'oci', 'hf', 'gs'] as const;
 
@@ -175,6 +184,7 @@ export const paths = {
   apiKeys: '/modelyard/api-keys',
   tls: '/modelyard/tls',
   clientCa: '/modelyard/client-ca',
+  torchServeToken: '/modelyard/torchserve-token',
 } as const;
 
 /** The file in `paths.models` that lists several models: JSON of `ModelList`. The kubelet renews it without restarting the pod. */

@@ -5,10 +5,13 @@ import type { Log } from '../../lib/log.ts';
 import { servedTasks, type ListedModel } from '../contract.ts';
 import { ConfigurationError } from '../errors.ts';
 
+/** What stands for one of several models in URLs. */
+export const modelName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/), v.maxLength(100));
+
 const schema = v.object({
   models: v.array(
     v.object({
-      name: v.pipe(v.string(), v.regex(/^[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?$/), v.maxLength(100)),
+      name: modelName,
       uri: v.pipe(v.string(), v.regex(/^[a-z0-9]+:\/\/\S+$/)),
       digest: v.exactOptional(v.pipe(v.string(), v.regex(/^sha256:[0-9a-f]{64}$/))),
       task: v.picklist(servedTasks),

@@ -7,6 +7,7 @@ import { ModelChild } from './model-child-handle.ts';
 import { parseModelList, watchModelList } from './model-list.ts';
 import { ModelMemory } from './model-memory.ts';
 import type { ModelRepository } from './model-repository.ts';
+import { RegisteredModels, type RegisteredSettings } from './registered-models.ts';
 import { resolverOf } from './resolver.ts';
 import { ServedModel } from './served-model.ts';
 import { modelLabels, type ServingMetrics } from './serving-metrics.ts';
@@ -25,6 +26,8 @@ export interface ModelsOptions {
 
 /** What stands behind the fronts: one model, or several that share memory. */
 export interface Models {
+  /** Those that clients register: on a laptop alone. */
+  registered: RegisteredModels | undefined;
   /** Resolves when that is under way which needs no request. */
   start(): Promise<void>;
   report(): ServingReport | SharedServingReport;
@@ -47,17 +50,44 @@ const spawner =
   (): ModelChild =>
     new ModelChild(log, environment);
 
+/** Others than those that the spec names. What the spec says of its storage, credentials above all, is for its own models. */
+function registeredModels(
+  options: ModelsOptions,
+  specUris: () => readonly string[],
+  memory?: ModelMemory,
+): RegisteredModels | undefined {
+  const { config, repository } = options;
+  if (!config.storage.allowFileUris) return undefined;
+  const storage = { ...config.storage, endpoint: undefined, region: undefined, credentials: {} };
+  const create = (model: ListedModel, settings: RegisteredSettings): ServedModel =>
+    new ServedModel({
+      ...options,
+      config: { ...config, ...settings },
+      model,
+      resolve: resolverOf(model, 'url', { pinDir: config.pinDir, storage }, options.metrics),
+      spawn: spawner(options),
+      ...(memory && { memory }),
+    });
+  return new RegisteredModels({ repository, create, specUris });
+}
+
 function soleModel(options: ModelsOptions, listed: ListedModel): Models {
   const { config, repository } = options;
   const resolve = resolverOf(listed, 'spec.model', config, options.metrics);
   const model = new ServedModel({ ...options, model: listed, resolve, spawn: spawner(options) });
   repository.set([model]);
+  const registered = registeredModels(options, () => [listed.uri]);
   return {
+    registered,
     start: () => model.start(),
     report: () => ({ version: 1, kind: 'Serving', podName: config.podName, model: model.report }),
     drain: () => model.drain(),
-    idle: () => model.idle(),
-    stop: () => model.stop(),
+    idle: async () => {
+      await Promise.all([model.idle(), registered?.idle()]);
+    },
+    stop: async () => {
+      await Promise.all([model.stop(), registered?.stop()]);
+    },
   };
 }
 
@@ -88,7 +118,9 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
   await shared.apply(listed);
   const stopping = new AbortController();
   let watching: Promise<void> | undefined;
+  const registered = registeredModels(options, () => shared.reports.map(({ uri }) => uri), memory);
   return {
+    registered,
     start: () => {
       spare.renew();
       watching = watchModelList(file, text, { change: (list) => shared.apply(list), signal: stopping.signal, log });
@@ -97,11 +129,11 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
     report: () => ({ version: 1, kind: 'SharedServing', podName: config.podName, models: shared.reports }),
     drain: () => shared.models.forEach((model) => model.drain()),
     idle: async () => {
-      await Promise.all(shared.models.map((model) => model.idle()));
+      await Promise.all([...shared.models.map((model) => model.idle()), registered?.idle()]);
     },
     stop: async () => {
       stopping.abort();
-      await Promise.all([shared.stop(), spare.stop()]);
+      await Promise.all([shared.stop(), registered?.stop(), spare.stop()]);
       await watching;
     },
   };

@@ -21,7 +21,7 @@ export type Outcome = 'ok' | 'Bug' | RequestErrorCode;
 
 /** What a front says of all its requests. */
 export interface Protocol<Answer> {
-  name: 'rest' | 'grpc';
+  name: 'rest' | 'grpc' | 'torchserve';
   /** The number that the protocol has for it. */
   statusOf: (outcome: Outcome) => number;
   bytesOf: (answer: Answer) => number;
@@ -45,7 +45,7 @@ export interface Arrival {
 
 /** A request of inference that is over. */
 export interface ObservedRequest {
-  protocol: 'rest' | 'grpc';
+  protocol: Protocol<unknown>['name'];
   arrival: Arrival;
   /** Empty where nobody serves it. */
   model: { model: string; version: string };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
-import type { ServingConfig } from '../config.ts';
+import type { ModelSettings } from '../config.ts';
 import type { Fault, ListedModel, ModelReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
 import { modelBytes } from '../store/model.ts';
@@ -29,10 +29,7 @@ export type Resolve = (hooks: StoreHooks) => Promise<ResolvedModel>;
 
 export interface ServedModelOptions {
   model: ListedModel;
-  config: Pick<
-    ServingConfig,
-    'batchMaxSize' | 'batchMaxDelayMs' | 'queueMaxLength' | 'timeoutMs' | 'executionProvider' | 'threads' | 'warmup'
-  >;
+  config: ModelSettings;
   resolve: Resolve;
   /** Gives a process that has no model yet. */
   spawn: () => ModelChild;
@@ -138,8 +135,12 @@ export class ServedModel implements Tenant {
     return this.#isBatchable;
   }
 
-  get settings(): Pick<ServingConfig, 'batchMaxSize' | 'batchMaxDelayMs' | 'executionProvider'> {
+  get settings(): ModelSettings {
     return this.#options.config;
+  }
+
+  get queueLength(): number {
+    return this.#scheduler.length;
   }
 
   /** Somebody unloaded it, and nobody loaded it since. */

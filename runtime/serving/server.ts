@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FastifyInstance } from 'fastify';
 import { json, metrics as metricsAnswer, probe, startHealthServer } from '../../lib/health.ts';
 import type { Log } from '../../lib/log.ts';
 import { countDroppedSpans, createRegistry } from '../../lib/metrics.ts';
@@ -13,12 +14,14 @@ import { requestTracing } from './request-tracing.ts';
 import { createRestServer } from './rest/front.ts';
 import { limits } from './limits.ts';
 import { createModels } from './models.ts';
+import { createTorchServeServer, type TorchServeOptions } from './torchserve/front.ts';
+import { Tokens } from './torchserve/tokens.ts';
 import { createServingMetrics } from './serving-metrics.ts';
 
 export interface ServingOptions {
   config: ServingConfig;
   /** 0 takes a free one. */
-  ports: { http: number; grpc: number; admin: number };
+  ports: { http: number; grpc: number; admin: number; torchServe: number };
   environment: NodeJS.ProcessEnv;
   /** Milliseconds since the epoch, of a clock that never goes back. */
   now: () => number;
@@ -27,7 +30,8 @@ export interface ServingOptions {
 }
 
 export interface Serving {
-  ports: { http: number; grpc: number; admin: number };
+  /** Of TorchServe's calls 0 where they are off. */
+  ports: ServingOptions['ports'];
   /**
    * The end of a pod: not ready at once; for `drainDelayMs` it goes on accepting while its endpoint is withdrawn and
    * asks clients to reconnect; then everything accepted is answered and all is closed.
@@ -88,6 +92,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     maxConnectionAgeMs: limits.grpcConnectionAgeMs,
     graceMs: config.timeoutMs + answerGraceMs,
   });
+  const torchServe = torchServeServer({ ...front, config, registered: models.registered, now, log });
+  const torchServeAddress = await torchServe?.listen({ host: config.host, port: options.ports.torchServe });
   const started = models.start();
 
   const drain = async (): Promise<void> => {
@@ -100,15 +106,32 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     // New connections came while the endpoint was withdrawn: those move on now, before anything closes under them.
     grpc.sayGoAway();
     await sleep(moveOnMs);
-    const closed = Promise.all([rest.close(), grpc.close()]);
+    const closed = Promise.all([rest.close(), grpc.close(), torchServe?.close()]);
     await models.idle();
     await Promise.race([closed, sleep(answerGraceMs)]);
     rest.server.closeAllConnections();
+    torchServe?.server.closeAllConnections();
     await closed;
     await models.stop();
     await started;
     await Promise.all([access.close(), tracing?.stop()]);
     await admin.close();
   };
-  return { ports: { http: Number(new URL(address).port), grpc: grpc.port, admin: admin.port }, drain };
+  const portOf = (url: string): number => Number(new URL(url).port);
+  const torchServePort = torchServeAddress === undefined ? 0 : portOf(torchServeAddress);
+  const ports = { http: portOf(address), grpc: grpc.port, admin: admin.port, torchServe: torchServePort };
+  return { ports, drain };
+}
+
+/** Undefined where TorchServe's calls are off. */
+function torchServeServer({
+  config: { torchServeTokenDir: folder },
+  ...options
+}: Omit<TorchServeOptions, 'tokens'> & Pick<ServingOptions, 'config'>): FastifyInstance | undefined {
+  if (folder === undefined) return undefined;
+  const tokens = new Tokens({ folder, now: options.now });
+  const { missing } = tokens;
+  if (missing.length > 0)
+    options.log.warn({ missing }, "there are APIs of TorchServe's without a token: nobody can call them");
+  return createTorchServeServer({ ...options, tokens });
 }

@@ -50,7 +50,7 @@ export function createServingMetrics(registry: Registry) {
   return {
     requests: new Counter({
       name: 'modelyard_inference_requests_total',
-      help: 'Answered inference requests. protocol: rest or grpc; code: ok or the error, such as QueueFull.',
+      help: 'Answered inference requests. protocol: rest, grpc or torchserve; code: ok or the error, such as QueueFull.',
       labelNames: ofRequest,
       registers,
     }),
@@ -107,6 +107,12 @@ export function createServingMetrics(registry: Registry) {
     memoryBudget: new Gauge({
       name: 'modelyard_models_memory_budget_bytes',
       help: 'What they may hold together.',
+      registers,
+    }),
+    torchServeRequests: new Counter({
+      name: 'modelyard_torchserve_requests_total',
+      help: 'Answered calls on the port for TorchServe. call: method and path, or unknown; status: of HTTP.',
+      labelNames: ['call', 'status'] as const,
       registers,
     }),
     cacheRequests: new Counter({
