@@ -58,7 +58,7 @@ function reporter(terminal: Terminal, session: Session): () => void {
   const said = new Map<string, string>();
   return () => {
     for (const object of session.cluster.all(modelDeploymentKind)) {
-      const { status, metadata } = object as ModelDeployment;
+      const { status, metadata, spec } = object as ModelDeployment;
       const ready = status?.conditions?.find(({ type }) => type === 'Ready');
       if (ready === undefined) continue;
       const text = `${ready.reason}: ${ready.message}`;
@@ -68,6 +68,10 @@ function reporter(terminal: Terminal, session: Session): () => void {
       if (ready.status !== 'True' || ready.reason !== 'Ready') continue;
       void session.endpoint(metadata.namespace ?? 'default', metadata.name).then(({ grpc }) => {
         terminal.print(`${metadata.name} | REST ${status?.url ?? ''}/v2/models/${metadata.name}  gRPC ${grpc}`);
+      });
+      if (spec.serving.torchServe === undefined) continue;
+      void session.torchServe(metadata.namespace ?? 'default', metadata.name).then((address) => {
+        terminal.print(`${metadata.name} | TorchServe http://${address}`);
       });
     }
   };

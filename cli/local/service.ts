@@ -25,6 +25,12 @@ export interface Endpoint {
   grpc: string;
 }
 
+interface Opened {
+  doors: Door[];
+  endpoint: Promise<Endpoint>;
+  torchServe?: Promise<string>;
+}
+
 interface Backend {
   host: string;
   port: number;
@@ -109,7 +115,7 @@ function dial(backend: Backend): Promise<Socket | undefined> {
  */
 export class Services {
   readonly #cluster: LocalCluster;
-  readonly #doors = new Map<string, { doors: Door[]; endpoint: Promise<Endpoint> }>();
+  readonly #doors = new Map<string, Opened>();
 
   constructor(cluster: LocalCluster) {
     this.#cluster = cluster;
@@ -127,6 +133,19 @@ export class Services {
       this.#doors.set(key, opened);
     }
     return opened.endpoint;
+  }
+
+  /** The same for TorchServe's calls, of a deployment that has them. Returns `HOST:PORT`. */
+  async openTorchServe(namespace: string, name: string): Promise<string> {
+    await this.open(namespace, name);
+    const opened = this.#doors.get(`${namespace}/${name}`);
+    if (!opened) throw new Error(`the Service ${name} was closed while it was opened`);
+    opened.torchServe ??= (() => {
+      const door = new Door(() => this.#backends(namespace, name, ['torchserve']));
+      opened.doors.push(door);
+      return door.listen(ports.torchServe);
+    })();
+    return opened.torchServe;
   }
 
   close(namespace: string, name: string): void {

@@ -126,6 +126,11 @@ export class Session {
     return this.#services.open(namespace, name);
   }
 
+  /** Where TorchServe's calls of a deployment that has them are answered on this machine: `HOST:PORT`. */
+  torchServe(namespace: string, name: string): Promise<string> {
+    return this.#services.openTorchServe(namespace, name);
+  }
+
   /** Ends everything. When it resolves, no process of the session is left. */
   async stop(): Promise<void> {
     await this.#stopOperator();

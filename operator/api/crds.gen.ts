@@ -51,6 +51,11 @@ export const crds: readonly Crd[] = [
          "description": "What to serve and how.",
          "x-kubernetes-validations": [
           {
+           "rule": "!has(self.serving) || !has(self.serving.torchServe) || !has(self.access)",
+           "message": "spec.serving.torchServe has tokens of its own and no TLS, so it would lead around spec.access; leave out one of them",
+           "fieldPath": ".serving.torchServe"
+          },
+          {
            "rule": "[has(self.model) && has(self.model.uri), has(self.model) && has(self.model.trained), has(self.models)].filter(x, x).size() == 1",
            "message": "set exactly one of spec.model.uri, spec.model.trained and spec.models"
           },
@@ -738,6 +743,30 @@ export const crds: readonly Crd[] = [
               "None",
               "Explicit"
              ]
+            },
+            "torchServe": {
+             "type": "object",
+             "description": "Answers TorchServe's inference and management calls on port 8085. Absent, that port is closed. Not beside spec.access.",
+             "required": [
+              "tokenSecretRef"
+             ],
+             "properties": {
+              "tokenSecretRef": {
+               "type": "object",
+               "description": "A Secret in the same namespace whose keys inference and management hold the token of each API, or sha256:HEX of it. A key that is absent lets nobody call that API. A change counts within two minutes, without a restart.",
+               "required": [
+                "name"
+               ],
+               "properties": {
+                "name": {
+                 "type": "string",
+                 "minLength": 1,
+                 "maxLength": 253,
+                 "description": "The Secret's name."
+                }
+               }
+              }
+             }
             },
             "accessLog": {
              "type": "string",

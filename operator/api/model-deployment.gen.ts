@@ -301,6 +301,20 @@ export interface ModelDeploymentSpec {
      */
     modelControl: 'None' | 'Explicit';
     /**
+     * Answers TorchServe's inference and management calls on port 8085. Absent, that port is closed. Not beside spec.access.
+     */
+    torchServe?: {
+      /**
+       * A Secret in the same namespace whose keys inference and management hold the token of each API, or sha256:HEX of it. A key that is absent lets nobody call that API. A change counts within two minutes, without a restart.
+       */
+      tokenSecretRef: {
+        /**
+         * The Secret's name.
+         */
+        name: string;
+      };
+    };
+    /**
      * Which requests of inference leave a line in the pod's log: none, those that were not answered as asked, or all. A line names model, code, times and the client's address, and holds nothing of what was sent.
      */
     accessLog: 'None' | 'Failed' | 'All';

@@ -197,6 +197,32 @@ describe('a laptop session with real runtime processes', () => {
     },
     timeoutMs,
   );
+
+  test(
+    "answers TorchServe's calls once a Secret is named, with the tokens that it holds now",
+    async () => {
+      const secret = (inference: string): KubeObject => ({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'tokens', namespace: 'default' },
+        data: { inference: Buffer.from(inference).toString('base64') },
+      });
+      await session.apply(secret('first'));
+      await session.apply(digits({ serving: { torchServe: { tokenSecretRef: { name: 'tokens' } } } }));
+      await untilReady();
+      const url = `http://${await session.torchServe('default', 'digits')}/predictions/digits`;
+      const predicted = async (token: string): Promise<unknown> => {
+        const headers = { authorization: `Bearer ${token}` };
+        return (await fetch(url, { method: 'POST', headers, body: Uint8Array.from(await seven()) })).json();
+      };
+      expect(Object.keys((await predicted('first')) as object)).toContain('7');
+      await session.apply(secret('second'));
+      const deadline = Date.now() + 30_000;
+      while (!Object.hasOwn((await predicted('second')) as object, '7')) expect(Date.now()).toBeLessThan(deadline);
+      expect(await predicted('first')).toMatchObject({ code: 400, type: 'InvalidKeyException' });
+    },
+    timeoutMs,
+  );
 });
 
 describe('however `modelyard run` ends, no process is left', () => {

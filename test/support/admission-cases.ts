@@ -53,6 +53,23 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment(`{ model: { trained: { name: d }, digest: 'sha256:${'a'.repeat(64)}' } }`),
     deployment(`{ model: { uri: s3://a/b, digest: 'sha256:${'a'.repeat(64)}' } }`),
   ],
+  [
+    'spec.serving.torchServe: Invalid value: spec.serving.torchServe has tokens of its own',
+    deployment(
+      `{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: t } } }, access: { apiKeys: { secretRef: { name: k } } } }`,
+    ),
+    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: t } } } }`),
+  ],
+  [
+    'spec.serving.torchServe.tokenSecretRef: Required value',
+    deployment(`{ ${uri}, serving: { torchServe: {} } }`),
+    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: tokens } } } }`),
+  ],
+  [
+    'spec.serving.torchServe.tokenSecretRef.name: ',
+    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: '' } } } }`),
+    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: t } } } }`),
+  ],
   ...uriCases.flatMap(([says, faulty, right]) =>
     faulty.map((uri): [string, object, object] => [
       `spec.model.uri: Invalid value: ${says}`,

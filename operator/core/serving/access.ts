@@ -72,4 +72,6 @@ function oidcSettings({ issuer, audiences, jwksUri, requiredClaims }: NonNullabl
  * the clear while pods are replaced.
  */
 export const servingPorts = (tls: Access['tls']): Record<string, number> =>
-  tls === undefined ? ports : { https: ports.http, grpcs: ports.grpc, admin: ports.admin };
+  tls === undefined
+    ? { http: ports.http, grpc: ports.grpc, admin: ports.admin }
+    : { https: ports.http, grpcs: ports.grpc, admin: ports.admin };

@@ -1,5 +1,6 @@
 import type { ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
 import type { Mount } from '../pod-setup.ts';
+import { torchServeMounts } from './torchserve.ts';
 import { accessMounts } from './access.ts';
 import { claimsOf } from './models.ts';
 
@@ -28,6 +29,7 @@ export function mountsOf(spec: ModelDeploymentSpec): Mount[] {
   return [
     ...claims.map(({ name, field }): Mount => ({ kind: 'PersistentVolumeClaim', name, field })),
     ...accessMounts(spec.access),
+    ...torchServeMounts(spec.serving),
     ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? []),
   ];
 }

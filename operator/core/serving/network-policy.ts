@@ -3,6 +3,7 @@ import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { servingMetadata, servingNames, servingSelector } from '../metadata.ts';
 import { policyFor, tcp } from '../network-policy.ts';
+import { torchServeIngress } from './torchserve.ts';
 
 /** Requests from anywhere; the rest as for all pods of ours. */
 export function networkPolicy(owner: ModelDeployment, operatorNamespace: string): KubeObject {
@@ -10,7 +11,7 @@ export function networkPolicy(owner: ModelDeployment, operatorNamespace: string)
   return policyFor({
     metadata: servingMetadata(owner, servingNames(name).workload),
     selector: servingSelector(name),
-    ingress: { ports: tcp(ports.http, ports.grpc) },
+    ingress: { ports: tcp(ports.http, ports.grpc, ...torchServeIngress(owner.spec.serving)) },
     operatorNamespace,
   });
 }

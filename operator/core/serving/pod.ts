@@ -8,6 +8,7 @@ import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv, volu
 import { accessEnv, accessVolumeMounts, accessVolumes, servingPorts } from './access.ts';
 import { claimsOf, modelsOf, modelStorage } from './models.ts';
 import type { CacheSpec, ServingInputs } from './observed.ts';
+import { torchServeContainerPorts, torchServeEnv, torchServeVolumeMounts, torchServeVolumes } from './torchserve.ts';
 
 /** The part of a pod's life after its requests are done: closing, flushing, exiting. */
 const exitSeconds = 5;
@@ -43,6 +44,7 @@ function env(owner: ModelDeployment, inputs: ServingInputs): Env[] {
     [servingEnv.timeoutMs]: String(durationMs(serving.timeout)),
     [servingEnv.warmup]: String(serving.warmup),
     [servingEnv.modelControl]: serving.modelControl === 'None' ? undefined : serving.modelControl,
+    ...torchServeEnv(serving),
     [servingEnv.accessLog]: serving.accessLog === 'None' ? undefined : serving.accessLog,
     [servingEnv.executionProvider]: spec.accelerator === undefined ? 'cpu' : 'cuda',
     [servingEnv.endpoint]: storage?.endpoint,
@@ -108,6 +110,7 @@ function volumes(spec: ModelDeploymentSpec, name: string, inputs: ServingInputs)
       : [{ name: 'modelyard-models', configMap: { name: servingNames(name).models } }]),
     ...claims,
     ...accessVolumes(spec.access),
+    ...torchServeVolumes(spec.serving),
     ...(spec.podTemplate?.volumes ?? []),
   ];
 }
@@ -125,6 +128,7 @@ function volumeMounts(spec: ModelDeploymentSpec): object[] {
     ...(spec.models === undefined ? [] : [{ name: 'modelyard-models', mountPath: paths.models, readOnly: true }]),
     ...claims,
     ...accessVolumeMounts(spec.access),
+    ...torchServeVolumeMounts(spec.serving),
     ...(spec.podTemplate?.volumeMounts ?? []),
   ];
 }
@@ -149,7 +153,7 @@ export function servingPod(owner: ModelDeployment, inputs: ServingInputs): Shape
   const container = runtimeContainer(
     {
       program: 'serve.ts',
-      ports: servingPorts(spec.access?.tls),
+      ports: { ...servingPorts(spec.access?.tls), ...torchServeContainerPorts(spec.serving) },
       env: env(owner, inputs),
       resources: spec,
       volumeMounts: volumeMounts(spec),

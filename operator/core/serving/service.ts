@@ -2,8 +2,9 @@ import { ports } from '../../../runtime/contract.ts';
 import type { ModelDeployment } from '../../api/model-deployment.gen.ts';
 import type { KubeObject } from '../../kube/object.ts';
 import { servingMetadata, servingNames, servingSelector } from '../metadata.ts';
+import { torchServePorts } from './torchserve.ts';
 
-/** Where the model answers: REST on 80, or with TLS on 443, gRPC on 9000. Never the admin port. */
+/** Where the model answers: REST on 80, or with TLS on 443, gRPC on 9000, TorchServe's calls, where they are on, on 8085. Never the admin port. */
 export function service(owner: ModelDeployment): KubeObject {
   const { name } = owner.metadata;
   return {
@@ -13,7 +14,10 @@ export function service(owner: ModelDeployment): KubeObject {
     spec: {
       type: 'ClusterIP',
       selector: servingSelector(name),
-      ports: owner.spec.access?.tls === undefined ? plainPorts : securePorts,
+      ports: [
+        ...(owner.spec.access?.tls === undefined ? plainPorts : securePorts),
+        ...torchServePorts(owner.spec.serving),
+      ],
     },
   };
 }

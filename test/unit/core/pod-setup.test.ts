@@ -122,6 +122,14 @@ describe('a deployment', () => {
     );
   });
 
+  test('names the Secret with the tokens of TorchServe calls', () => {
+    const serving = { torchServe: { tokenSecretRef: { name: 'tokens' } } };
+    const { spec: given } = admitted({ object: { spec: { model: { uri: 's3://models/a.onnx' }, serving } } });
+    expect(mountsOf(given)).toEqual([
+      { kind: 'Secret', name: 'tokens', field: 'spec.serving.torchServe.tokenSecretRef.name' },
+    ]);
+  });
+
   test('names the lineage where the claim is that of a trained model', () => {
     const { spec: given } = admitted({ object: { spec: { model: { trained: { name: 'digits' } } } } });
     const resolved = { ...given, model: { task: 'Tensor' as const, ...given.model, uri: 'pvc://models/digits/1/' } };
