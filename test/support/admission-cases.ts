@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { modelRuleCases, modelSchemaCases } from './admission-models.ts';
 import { accessCases } from './admission-access.ts';
+import { servingCases } from './admission-serving.ts';
 import { uriCases } from './admission-uris.ts';
 
 export const apiVersion = 'modelyard.dev/v1alpha1';
@@ -53,23 +54,11 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
     deployment(`{ model: { trained: { name: d }, digest: 'sha256:${'a'.repeat(64)}' } }`),
     deployment(`{ model: { uri: s3://a/b, digest: 'sha256:${'a'.repeat(64)}' } }`),
   ],
-  [
-    'spec.serving.torchServe: Invalid value: spec.serving.torchServe has tokens of its own',
-    deployment(
-      `{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: t } } }, access: { apiKeys: { secretRef: { name: k } } } }`,
-    ),
-    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: t } } } }`),
-  ],
-  [
-    'spec.serving.torchServe.tokenSecretRef: Required value',
-    deployment(`{ ${uri}, serving: { torchServe: {} } }`),
-    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: tokens } } } }`),
-  ],
-  [
-    'spec.serving.torchServe.tokenSecretRef.name: ',
-    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: '' } } } }`),
-    deployment(`{ ${uri}, serving: { torchServe: { tokenSecretRef: { name: t } } } }`),
-  ],
+  ...servingCases.map(([says, faulty, right]): [string, object, object] => [
+    says,
+    deployment(`{ ${uri}, ${faulty} }`),
+    deployment(`{ ${uri}, ${right} }`),
+  ]),
   ...uriCases.flatMap(([says, faulty, right]) =>
     faulty.map((uri): [string, object, object] => [
       `spec.model.uri: Invalid value: ${says}`,
@@ -135,21 +124,6 @@ export const ruleCases: [says: string, faulty: object, right: object, old?: obje
       ]);
     },
   ),
-  [
-    'spec.serving.cache.maxSize: Invalid value: ',
-    deployment(`{ ${uri}, serving: { cache: { maxSize: 50 GB } } }`),
-    deployment(`{ ${uri}, serving: { cache: { maxSize: 50Gi } } }`),
-  ],
-  [
-    'spec.serving.cache.persistentVolumeClaim.claimName: Required value',
-    deployment(`{ ${uri}, serving: { cache: { persistentVolumeClaim: {} } } }`),
-    deployment(`{ ${uri}, serving: { cache: { persistentVolumeClaim: { claimName: models.cache } } } }`),
-  ],
-  [
-    'spec.serving.cache.persistentVolumeClaim.claimName: Invalid value: ',
-    deployment(`{ ${uri}, serving: { cache: { persistentVolumeClaim: { claimName: Models } } } }`),
-    deployment(`{ ${uri}, serving: { cache: {} } }`),
-  ],
   [
     'spec.podTemplate.tolerations[0].value: Invalid value: a value goes with the operator Equal',
     deployment(`{ ${uri}, podTemplate: { tolerations: [{ key: a, operator: Exists, value: b }] } }`),
