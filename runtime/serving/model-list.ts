@@ -39,7 +39,7 @@ const lookMs = 1_000;
 export async function watchModelList(
   file: string,
   current: string,
-  { change, signal, log }: { change: (models: ListedModel[]) => Promise<void>; signal: AbortSignal; log: Log },
+  { change, signal, log }: { change: (models: ListedModel[]) => void; signal: AbortSignal; log: Log },
 ): Promise<void> {
   let seen = current;
   const isOver = (): boolean => signal.aborted;
@@ -49,7 +49,7 @@ export async function watchModelList(
     if (text === seen || isOver()) continue;
     seen = text;
     try {
-      await change(parseModelList(text));
+      change(parseModelList(text));
     } catch (error) {
       log.error({ err: error }, 'the new list of models is refused; the one before stays');
     }

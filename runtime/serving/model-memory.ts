@@ -35,6 +35,7 @@ interface Applicant {
   /** Nobody had to leave for it yet who is in use. */
   isPatient: boolean;
   admit: () => void;
+  refuse: (fault: ModelFault) => void;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -70,8 +71,8 @@ export class ModelMemory {
     const { budgetBytes, spareBytes } = this.#options;
     if (expectedBytes + spareBytes() > budgetBytes)
       return Promise.reject(tooLarge(tenant, expectedBytes, budgetBytes, spareBytes()));
-    return new Promise((resolve) => {
-      this.#applicants.push({ tenant, bytes: expectedBytes, isPatient: true, admit: resolve, timer: undefined });
+    return new Promise((admit, refuse) => {
+      this.#applicants.push({ tenant, bytes: expectedBytes, isPatient: true, admit, refuse, timer: undefined });
       this.#advance();
     });
   }
@@ -135,9 +136,15 @@ export class ModelMemory {
   #advance(): void {
     const { budgetBytes, observe } = this.#options;
     for (let first = this.#applicants[0]; first; first = this.#applicants[0]) {
-      if (this.usedBytes + first.bytes > budgetBytes) break;
+      const isFitting = this.usedBytes + first.bytes <= budgetBytes;
+      if (!isFitting && this.#places.size > 0) break;
       this.#applicants.shift();
       clearTimeout(first.timer);
+      if (!isFitting) {
+        // What a waiting process holds may have grown meanwhile.
+        first.refuse(tooLarge(first.tenant, first.bytes, budgetBytes, this.#options.spareBytes()));
+        continue;
+      }
       this.#places.set(first.tenant, { bytes: first.bytes, measuredAtMs: this.#options.now(), state: 'loading' });
       first.admit();
     }

@@ -125,7 +125,11 @@ export class ModelProcess {
     const killsBefore = memoryKills();
     this.#overran = false;
     events.phase('Loading');
-    const child = spawn();
+    const child = attempt(spawn);
+    if (child instanceof Error) {
+      log.error({ err: child }, 'no model process could be started');
+      return undefined;
+    }
     this.#child = child;
     const timer = setTimeout(() => child.kill(), loadTimeoutMs);
     try {
@@ -159,6 +163,15 @@ export class ModelProcess {
     const broken = this.#crashes.length >= crashesBeforeBreak;
     const pauseMs = broken ? brokenPauseMs : this.#crashes.length === 1 ? 0 : firstPauseMs * 2 ** this.#crashes.length;
     return { pauseMs: pauseMs * (0.8 + 0.4 * random()), broken };
+  }
+}
+
+/** Out of memory or of file descriptors, no process can be started for a while. */
+function attempt<T>(work: () => T): T | Error {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
   }
 }
 

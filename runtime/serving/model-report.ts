@@ -28,3 +28,9 @@ function fits(tensors: Signature['inputs']): boolean {
 export function faultOf(error: unknown): Fault | undefined {
   return error instanceof Error && 'fault' in error ? (error.fault as Fault) : undefined;
 }
+
+export const goneFault: Fault = {
+  reason: 'ModelNotFound',
+  message: 'The files of the model went away while it was being loaded. It is tried again.',
+  retrying: true,
+};

@@ -114,8 +114,8 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
     const resolve = resolverOf(model, `spec.models[${JSON.stringify(model.name)}]`, config, metrics);
     return new ServedModel({ ...options, model, resolve, spawn: () => spare.take(), memory });
   };
-  const shared = new SharedModels({ repository, create, log });
-  await shared.apply(listed);
+  const shared = new SharedModels({ repository, create, random: options.random, log });
+  shared.apply(listed);
   const stopping = new AbortController();
   let watching: Promise<void> | undefined;
   const registered = registeredModels(options, () => shared.reports.map(({ uri }) => uri), memory);

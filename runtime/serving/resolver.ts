@@ -5,7 +5,7 @@ import { StoreError, type StoreCode } from '../store/errors.ts';
 import { resolveModel } from '../store/model.ts';
 import type { CacheEvents } from '../store/request.ts';
 import { readPin } from './pin.ts';
-import type { Resolve } from './served-model.ts';
+import type { Resolve } from './served-model-options.ts';
 import type { ServingMetrics } from './serving-metrics.ts';
 
 /** The store's codes in the words of a condition's reason. */

@@ -1,45 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../lib/backoff.ts';
-import type { Log } from '../../lib/log.ts';
 import type { ModelSettings } from '../config.ts';
-import type { Fault, ListedModel, ModelReport } from '../contract.ts';
+import type { Fault, ModelReport } from '../contract.ts';
 import { RequestError } from '../errors.ts';
 import { modelBytes } from '../store/model.ts';
-import type { ResolvedModel, StoreHooks } from '../store/request.ts';
+import type { ResolvedModel } from '../store/request.ts';
 import { rowsOf } from './batch.ts';
 import { checkInputs } from './check-inputs.ts';
 import { InferenceStatistics } from './inference-statistics.ts';
 import { limits } from './limits.ts';
-import { computeMs } from './messages.ts';
 import { memoryKills } from './memory-kills.ts';
-import type { ModelChild } from './model-child-handle.ts';
-import type { ModelMemory, Tenant } from './model-memory.ts';
+import type { Tenant } from './model-memory.ts';
 import { ModelProcess } from './model-process.ts';
-import { faultOf, reportable, unknownFault } from './model-report.ts';
+import { faultOf, goneFault, reportable, unknownFault } from './model-report.ts';
+import { observeRuns } from './observed-runs.ts';
 import { orGiveUp } from './patience.ts';
 import { processBytes } from './process-memory.ts';
 import { Scheduler, type Waiting } from './scheduler.ts';
-import { modelLabels, type ServingMetrics } from './serving-metrics.ts';
+import type { ServedModelOptions } from './served-model-options.ts';
+import { modelLabels } from './serving-metrics.ts';
 import { findTask } from './tasks/index.ts';
 import type { Task } from './tasks/task.ts';
 import type { Signature, Tensor } from './tensor.ts';
-
-/** Gets the model's content. Rejects with an error that carries a `fault`. */
-export type Resolve = (hooks: StoreHooks) => Promise<ResolvedModel>;
-
-export interface ServedModelOptions {
-  model: ListedModel;
-  config: ModelSettings;
-  resolve: Resolve;
-  /** Gives a process that has no model yet. */
-  spawn: () => ModelChild;
-  /** Where several models share memory: it is loaded when it is asked for, and leaves for others. */
-  memory?: ModelMemory;
-  metrics: ServingMetrics;
-  now: () => number;
-  random: () => number;
-  log: Log;
-}
+import { Uses } from './uses.ts';
 
 const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
@@ -50,6 +33,7 @@ const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 export class ServedModel implements Tenant {
   readonly task: Task;
   readonly statistics = new InferenceStatistics();
+  readonly uses = new Uses();
   readonly #options: ServedModelOptions;
   readonly #scheduler: Scheduler;
   /** Aborted when the model is to leave memory. */
@@ -80,8 +64,6 @@ export class ServedModel implements Tenant {
     this.task = task;
     this.#options = options;
     this.#state = { uri: model.uri, phase: options.memory ? 'Standby' : 'Resolving' };
-    const labels = modelLabels(model.name);
-    const load = metrics.loadOf(model.name);
     const runner = {
       isReady: () => this.#process?.ready ?? false,
       run: (...run: Parameters<ModelProcess['run']>) => {
@@ -98,21 +80,7 @@ export class ServedModel implements Tenant {
       timeoutMs: config.timeoutMs,
       now,
       runner,
-      observe: {
-        holds: (waiting, running) => Object.assign(load, { waiting, running }),
-        ran: (waitedMs, outcome) => {
-          metrics.batchSize.observe(labels, waitedMs.length);
-          metrics.runTime.observe(labels, outcome.runMs / 1000);
-          metrics.computeTime.observe(labels, computeMs(outcome) / 1000);
-          for (const { rows } of outcome.executions) metrics.batchRows.observe(labels, rows);
-          for (const ms of waitedMs) {
-            metrics.queueTime.observe(labels, ms / 1000);
-            this.statistics.queued(ms);
-          }
-          this.statistics.executed(waitedMs.length, outcome);
-          options.memory?.ran(this);
-        },
-      },
+      observe: observeRuns(model.name, metrics, this.statistics, () => options.memory?.ran(this)),
     });
   }
 
@@ -199,7 +167,12 @@ export class ServedModel implements Tenant {
     for (let failures = 1; !isLeaving(); failures++) {
       try {
         const resolved = await this.#resolve(signal);
-        await memory?.admit(this, this.#loadedBytes ?? memory.estimate(await modelBytes(resolved.modelPath)));
+        if (memory) {
+          const bytes = this.#loadedBytes ?? memory.estimate(await modelBytes(resolved.modelPath));
+          // Whoever leaves has given its place back, and would never give back another.
+          if (isLeaving()) return;
+          await memory.admit(this, bytes);
+        }
         if (!isLeaving()) this.#keepAlive(resolved);
         return;
       } catch (error) {
@@ -270,8 +243,7 @@ export class ServedModel implements Tenant {
   }
 
   async measure(): Promise<number | undefined> {
-    const { pid } = this;
-    return pid === undefined ? undefined : processBytes(pid);
+    return this.pid === undefined ? undefined : processBytes(this.pid);
   }
 
   /** Checks and queues a request. Rejects with RequestError. */
@@ -307,8 +279,15 @@ export class ServedModel implements Tenant {
     return this.#scheduler.idle();
   }
 
+  /** Resolves when nothing of it is asked any more; unlike `idle`, not between two requests of the same work. */
+  async unused(): Promise<void> {
+    await this.uses.none();
+    await this.idle();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#broken = true;
     this.#scheduler.refuseAll(new RequestError('NotReady', 'the server is stopping'));
     this.#settle();
     await this.#leave();
@@ -324,26 +303,29 @@ export class ServedModel implements Tenant {
 
   /** Loads the model where it is not in memory. Resolves when it can run, or the report says why it cannot. */
   wake(): Promise<void> {
-    this.#broken = !this.#signature;
+    this.#broken = this.#stopped || !this.#signature;
     this.#waking ??= this.#inTurn(async () => {
       if (this.#process || this.#isUnloaded || this.#stopped) return;
       await this.#settled();
-      if (this.whyNotReady() === undefined) {
-        this.#failedLoads = 0;
-        return;
-      }
-      this.#failedLoads += 1;
-      this.#retryAtMs = this.#options.now() + backoffMs(this.#failedLoads, resolveBackoff, this.#options.random);
-      await this.#leave();
+      if (this.whyNotReady() === undefined) this.#failedLoads = 0;
+      else await this.#giveUp();
     }).finally(() => (this.#waking = undefined));
     return this.#waking;
+  }
+
+  /** Leaves memory until somebody asks after a while. */
+  async #giveUp(): Promise<void> {
+    const { now, random } = this.#options;
+    this.#failedLoads += 1;
+    this.#retryAtMs = now() + backoffMs(this.#failedLoads, resolveBackoff, random);
+    await this.#leave();
   }
 
   /** Brings the model in. Resolves when it can run or a fault was reported. */
   async #settled(): Promise<void> {
     this.#leaving = new AbortController();
     const settled = new Promise<void>((resolve) => this.#onSettled.push(resolve));
-    this.#change({ phase: 'Resolving' });
+    this.#change({ phase: 'Resolving', ...this.#lastingFault() });
     void this.#bring();
     await settled;
   }
@@ -359,17 +341,27 @@ export class ServedModel implements Tenant {
     return this.#options.resolve({
       onProgress: (progress) => {
         const { fault } = this.#state;
-        this.#change({ ...progress, ...(progress.phase === 'Resolving' && fault && { fault }) });
+        this.#change({
+          ...progress,
+          ...(progress.phase === 'Resolving' && fault && { fault }),
+          ...this.#lastingFault(),
+        });
       },
       signal,
       log: this.#options.log,
     });
   }
 
+  /** What is the matter with one of several models stays said while it is tried again now and then. */
+  #lastingFault(): { fault?: Fault } {
+    const { fault } = this.#state;
+    return this.isShared && fault ? { fault } : {};
+  }
+
   #keepAlive({ modelPath, directory, digest }: ResolvedModel): void {
     const { model, config, spawn, memory, metrics, now, random, log } = this.#options;
     const labels = modelLabels(model.name);
-    this.#change({ phase: 'Loading', digest });
+    this.#change({ phase: 'Loading', digest, ...this.#lastingFault() });
     this.#process = new ModelProcess({
       spawn,
       load: {
@@ -399,15 +391,27 @@ export class ServedModel implements Tenant {
           metrics.ready.set(labels, 1);
           log.info({ digest, batchable, loadMs: Math.round(loadMs) }, 'the model is ready');
           this.#scheduler.resume(batchable);
-          void memory?.settle(this).then((bytes) => (this.#loadedBytes = bytes));
+          memory?.settle(this).then(
+            (bytes) => (this.#loadedBytes = bytes),
+            (error: unknown) => log.error({ err: error }, 'the memory of a model was not measured'),
+          );
         },
         down: (fault) => {
           metrics.restarts.inc(labels);
           metrics.ready.set(labels, 0);
           this.#fail(digest, fault);
         },
-        failed: (fault) => this.#fail(digest, fault),
-        gone: () => void this.#inTurn(async () => (this.#isUnloaded ? undefined : this.#bringAnew())),
+        failed: (fault) => {
+          const isLoading = this.#onSettled.length > 0;
+          this.#fail(digest, fault);
+          if (memory && !isLoading) void this.#inTurn(() => this.#giveUp());
+        },
+        gone: () => {
+          const isLoading = this.#onSettled.length > 0;
+          // Whoever has the model loaded holds the turn until something is reported.
+          if (isLoading) this.#fail(digest, goneFault);
+          if (!memory || !isLoading) void this.#inTurn(async () => (this.#isUnloaded ? undefined : this.#bringAnew()));
+        },
       },
     });
     this.#process.start();

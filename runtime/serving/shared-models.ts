@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from '../../lib/backoff.ts';
 import type { Log } from '../../lib/log.ts';
 import type { ListedModel, SharedModelReport } from '../contract.ts';
 import type { ModelRepository } from './model-repository.ts';
@@ -7,6 +9,7 @@ export interface SharedModelsOptions {
   repository: ModelRepository;
   /** Makes a model that is not in memory yet. */
   create: (model: ListedModel) => ServedModel;
+  random: () => number;
   log: Log;
 }
 
@@ -16,6 +19,8 @@ interface Entry {
   /** Why the newest version of it does not serve: `model` is the one before. */
   refused: SharedModelReport['fault'];
 }
+
+const replaceBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
 /** Reports of faults travel many at a time. */
 const maxMessage = 500;
@@ -29,7 +34,9 @@ export class SharedModels {
   #entries = new Map<string, Entry>();
   /** Models that were taken off the list and still answer what they accepted. */
   readonly #retiring = new Set<Promise<void>>();
-  #isStopped = false;
+  /** Newer versions that are on their way into memory. */
+  readonly #coming = new Set<ServedModel>();
+  readonly #stopping = new AbortController();
 
   constructor(options: SharedModelsOptions) {
     this.#options = options;
@@ -53,12 +60,12 @@ export class SharedModels {
     return [...this.#entries.values()].map(({ model }) => model);
   }
 
-  /** Takes over a list. Resolves when models that changed were replaced, or refused. */
-  async apply(list: readonly ListedModel[]): Promise<void> {
+  /** Takes over a list. Models that changed are replaced in time. */
+  apply(list: readonly ListedModel[]): void {
     const { create, log } = this.#options;
     const before = this.#entries;
     const after = new Map<string, Entry>();
-    const changes: Promise<void>[] = [];
+    const changed: Entry[] = [];
     for (const listed of list) {
       const known = before.get(listed.name);
       if (!known) {
@@ -68,7 +75,7 @@ export class SharedModels {
       } else {
         const entry = { ...known, listed, refused: undefined };
         after.set(listed.name, entry);
-        changes.push(this.#replace(entry, create(listed)));
+        changed.push(entry);
       }
     }
     this.#entries = after;
@@ -78,34 +85,44 @@ export class SharedModels {
       log.info({ model: name }, 'the model is no longer listed');
       this.#retire(model);
     }
-    await Promise.all(changes);
+    for (const entry of changed) void this.#replace(entry);
   }
 
   /** Resolves when every process is gone. */
   async stop(): Promise<void> {
-    this.#isStopped = true;
-    await Promise.all([...this.models.map((model) => model.stop()), ...this.#retiring]);
+    this.#stopping.abort();
+    const all = [...this.models, ...this.#coming];
+    await Promise.all([...all.map((model) => model.stop()), ...this.#retiring]);
   }
 
-  async #replace(entry: Entry, fresh: ServedModel): Promise<void> {
-    const { log } = this.#options;
-    const { name } = entry.listed;
-    // What is not in memory is not worth the memory of two.
-    if (entry.model.pid !== undefined) await fresh.wake();
-    const { fault } = fresh.report;
-    // Another change may have come meanwhile.
-    const isWanted = this.#entries.get(name) === entry && !this.#isStopped;
-    if (!isWanted || fault) {
-      entry.refused = fault;
-      if (fault) log.error({ model: name, fault }, 'the new version cannot be had; the one before goes on');
+  /** Tries until the newer version serves, cannot be had for good, or is no longer wanted. */
+  async #replace(entry: Entry): Promise<void> {
+    const { create, random, log } = this.#options;
+    const { listed, model: old } = entry;
+    const { signal } = this.#stopping;
+    const isWanted = (): boolean => this.#entries.get(listed.name) === entry && !signal.aborted;
+    for (let failures = 1; isWanted(); failures++) {
+      const fresh = create(listed);
+      this.#coming.add(fresh);
+      // What is not in memory is not worth the memory of two.
+      if (old.pid !== undefined) await fresh.wake();
+      this.#coming.delete(fresh);
+      const { fault } = fresh.report;
+      if (isWanted() && !fault) {
+        entry.model = fresh;
+        entry.refused = undefined;
+        this.#publish();
+        log.info({ model: listed.name, uri: listed.uri }, 'the model was replaced');
+        this.#retire(old);
+        return;
+      }
       await fresh.stop();
-      return;
+      if (!fault) return;
+      entry.refused = fault;
+      log.error({ model: listed.name, fault }, 'the new version cannot be had; the one before goes on');
+      if (!fault.retrying) return;
+      await sleep(backoffMs(failures, replaceBackoff, random), undefined, { signal }).catch(() => undefined);
     }
-    const old = entry.model;
-    entry.model = fresh;
-    this.#publish();
-    log.info({ model: name, uri: entry.listed.uri }, 'the model was replaced');
-    this.#retire(old);
   }
 
   #publish(): void {
@@ -114,7 +131,7 @@ export class SharedModels {
 
   #retire(model: ServedModel): void {
     const gone = model
-      .idle()
+      .unused()
       .then(() => model.stop())
       .finally(() => this.#retiring.delete(gone));
     this.#retiring.add(gone);

@@ -32,8 +32,13 @@ export class SpareChild {
   /** Starts another where none waits. */
   renew(): void {
     if (this.#isStopped || this.#spare?.alive === true) return;
-    const spare = this.#spawn();
-    this.#spare = spare;
+    try {
+      this.#spare = this.#spawn();
+    } catch {
+      // Whoever needs a process next finds out why none can be started.
+      return;
+    }
+    const spare = this.#spare;
     void spare.started.then(async () => {
       const bytes = spare.pid === undefined ? undefined : await processBytes(spare.pid);
       if (bytes !== undefined) this.#bytes = bytes;

@@ -176,6 +176,21 @@ describe('a list of models that changes', () => {
     expect((await serving.sharedReport()).models.some(({ fault }) => fault !== undefined)).toBe(false);
   });
 
+  test('a new version that is not there yet replaces the old one once it is', async () => {
+    expect((await infer('m2')).status).toBe(200);
+    serving.list({ ...all, m2: 'later/model.onnx' });
+    const faultOf = async (): Promise<unknown> =>
+      (await serving.sharedReport()).models.find(({ name }) => name === 'm2')?.fault;
+    await until(async () => (await faultOf()) !== undefined);
+    expect((await infer('m2')).status).toBe(200);
+    serving.write('later/model.onnx', identityModel('FLOAT', ['n', 2]));
+    const x = { name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 2] };
+    await until(async () => (await infer('m2', JSON.stringify({ inputs: [x] }))).status === 200);
+    expect(await faultOf()).toBeUndefined();
+    serving.list(all);
+    await until(async () => (await infer('m2')).status === 200);
+  });
+
   test('a list that is none changes nothing', async () => {
     const before = (await serving.sharedReport()).models.length;
     serving.list({ 'no name at all!': 'sum/model.onnx' });

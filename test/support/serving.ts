@@ -28,6 +28,8 @@ export interface ServingProcess {
   /** The log so far. */
   log(): string;
   ready(): Promise<void>;
+  /** Writes a file of the model's folder. */
+  write(file: string, content: Uint8Array): void;
   /** Works while the model's file is away, or is another one. */
   withModel(content: Uint8Array | undefined, work: () => Promise<void>): Promise<void>;
   /** Resolves with the exit code. */
@@ -125,6 +127,10 @@ export function startServingProcess({
         if (child.exitCode !== null) throw new Error(`the serving process exited with ${child.exitCode}: ${log}`);
         return (await fetch(`${admin}${adminPaths.ready}`).catch(() => undefined))?.status === 200;
       }),
+    write: (file, content) => {
+      mkdirSync(dirname(join(model, file)), { recursive: true });
+      writeFileSync(join(model, file), content);
+    },
     withModel: async (content, work) => {
       const file = join(model, 'model.onnx');
       const kept = readFileSync(file);

@@ -41,9 +41,6 @@ export interface ExplainWaiting {
 /** One thread for all models: explanations take turns on it. */
 const explainer = new Explainer();
 
-/** How many explanations go on, by model. */
-const running = new WeakMap<ServedModel, number>();
-
 /**
  * Explains what a served model predicts. Its runs wait until nobody else waits for the model, and take about as long as a run of an
  * ordinary request. Rejects with RequestError.
@@ -53,28 +50,26 @@ export async function explainModel(
   { inputs, background, parameters }: ExplanationRequest,
   { timeoutMs, signal }: ExplainWaiting,
 ): Promise<ModelExplanation> {
-  const going = running.get(model) ?? 0;
+  const going = model.uses.count;
   if (going >= limits.explanations)
     throw new RequestError('QueueFull', `${going} explanations of this model go on; ask again later`, 10);
   const late = AbortSignal.timeout(Math.ceil(Math.min(timeoutMs ?? Infinity, limits.explanationMs)));
   const over = AbortSignal.any([signal, late]);
-  running.set(model, going + 1);
   try {
     const explainable = explainableOf(model, inputs);
     const predictor = new Predictor(model, inputs[0]?.name ?? '', explainable, parameters.output);
     const request = requestOf(explainable, inputs, background, parameters);
-    const explanation =
+    const explanation = await model.uses.during(() =>
       request.kind === 'text'
-        ? await explainer.explain(request, predictor.texts, over)
-        : await explainer.explain(request, predictor.numbers, over);
+        ? explainer.explain(request, predictor.texts, over)
+        : explainer.explain(request, predictor.numbers, over),
+    );
     return { ...explanation, labels: predictor.labels };
   } catch (error) {
     if (signal.aborted) throw new RequestError('Cancelled', 'the client went away');
     if (late.aborted)
       throw new RequestError('DeadlineExceeded', 'the explanation took longer than it may; ask for fewer samples');
     throw error;
-  } finally {
-    running.set(model, (running.get(model) ?? 1) - 1);
   }
 }
 

@@ -16,14 +16,16 @@ function world(budgetBytes: number): {
   memory: ModelMemory;
   evicted: string[];
   clock: { ms: number };
+  spare: { bytes: number };
   tenant: (name: string, bytes?: number) => TestTenant;
   load: (tenant: TestTenant, expected?: number) => Promise<void>;
 } {
   const evicted: string[] = [];
   const clock = { ms: 0 };
+  const spare = { bytes: spareBytes };
   const memory = new ModelMemory({
     budgetBytes,
-    spareBytes: () => spareBytes,
+    spareBytes: () => spare.bytes,
     now: () => clock.ms,
     log: createLog('test', 'silent'),
     observe: { used: () => undefined, settled: () => undefined, evicted: (name) => evicted.push(name) },
@@ -48,7 +50,7 @@ function world(budgetBytes: number): {
     await memory.admit(loaded, expected);
     await memory.settle(loaded);
   };
-  return { memory, evicted, clock, tenant, load };
+  return { memory, evicted, clock, spare, tenant, load };
 }
 
 describe('the memory that models share', () => {
@@ -121,6 +123,19 @@ describe('the memory that models share', () => {
     await load(tenant('a'));
     await expect(load(tenant('huge', 91))).rejects.toMatchObject({ fault: { reason: 'OutOfMemory' } });
     expect(evicted).toEqual([]);
+  });
+
+  test('a model that no longer fits the empty memory is refused, and keeps nobody out', async () => {
+    const { memory, spare, tenant, load } = world(100);
+    const [a, b] = [tenant('a', 80), tenant('b', 80)];
+    await load(a);
+    a.busy = true;
+    const waiting = load(b);
+    spare.bytes = 30;
+    memory.release(a);
+    await expect(waiting).rejects.toMatchObject({ fault: { reason: 'OutOfMemory' } });
+    await load(tenant('c', 70));
+    expect(memory.usedBytes).toBe(100);
   });
 
   test('a model that is given up while it waits keeps nobody out', async () => {
