@@ -50,7 +50,7 @@ const spawner =
   (): ModelChild =>
     new ModelChild(log, environment);
 
-/** Others than those that the spec names. What the spec says of its storage, credentials above all, is for its own models. */
+/** Others than those that the spec names. What the spec says of its storage, credentials above all, is for its own models, and so are its pins. */
 function registeredModels(
   options: ModelsOptions,
   specUris: () => readonly string[],
@@ -64,7 +64,7 @@ function registeredModels(
       ...options,
       config: { ...config, ...settings },
       model,
-      resolve: resolverOf(model, 'url', { pinDir: config.pinDir, storage }, options.metrics),
+      resolve: resolverOf(model, 'url', { pinDir: undefined, storage }, options.metrics),
       spawn: spawner(options),
       ...(memory && { memory }),
     });

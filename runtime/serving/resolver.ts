@@ -25,11 +25,12 @@ const reasons: Readonly<Record<StoreCode, FaultReason>> = {
  * Gets a model from the store. The pin is read at every try, as the kubelet renews it at any time.
  *
  * @param field of the spec that names the model: `spec.model`
+ * @param place.pinDir undefined where nothing is pinned
  */
 export function resolverOf(
   { uri, digest }: ListedModel,
   field: string,
-  { pinDir, storage }: Pick<ServingConfig, 'pinDir' | 'storage'>,
+  { pinDir, storage }: Pick<ServingConfig, 'storage'> & { pinDir: string | undefined },
   { cacheRequests, cachePruned, cacheBytes }: Pick<ServingMetrics, 'cacheRequests' | 'cachePruned' | 'cacheBytes'>,
 ): Resolve {
   const cacheEvents: CacheEvents = {
@@ -38,7 +39,7 @@ export function resolverOf(
     holds: (bytes) => cacheBytes.set(bytes),
   };
   return async (hooks) => {
-    const pinnedDigest = await readPin(pinDir, uri, hooks.log);
+    const pinnedDigest = pinDir === undefined ? undefined : await readPin(pinDir, uri, hooks.log);
     const request = { uri, field, digest, pinnedDigest, storage };
     return resolveModel(request, { ...hooks, cacheEvents }).catch((error: unknown) => {
       if (!(error instanceof StoreError)) throw error;
