@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { RequestError } from '../../errors.ts';
 import { explain } from '../../explain/explain.ts';
 import type { Predict } from '../../explain/model.ts';
 import type { ExplainRequest, Explanation } from '../../explain/request.ts';
@@ -9,10 +10,12 @@ import { errorOf, thrownOf, type ExplainCommand, type ExplainNotice } from './th
 const port = parentPort;
 if (!port) throw new Error('this is the program of a thread');
 const going = new Map<number, AbortController>();
-const calls = new Map<number, PromiseWithResolvers<Float32Array | Float64Array>>();
+/** Runs of the model that are not answered, by number, and the explanations that wait for them. */
+const calls = new Map<number, PromiseWithResolvers<Float32Array | Float64Array> & { id: number }>();
 let lastCall = 0;
 
-const say = (notice: ExplainNotice): void => port.postMessage(notice);
+/** @param memory that moves there: it is no longer here */
+const say = (notice: ExplainNotice, memory: ArrayBuffer[] = []): void => port.postMessage(notice, memory);
 
 port.on('message', (command: ExplainCommand) => {
   switch (command.type) {
@@ -20,7 +23,7 @@ port.on('message', (command: ExplainCommand) => {
       void work(command.id, command.request);
       return;
     case 'abort':
-      going.get(command.id)?.abort();
+      abort(command.id);
       return;
     case 'predicted':
       calls.get(command.call)?.resolve(command.values);
@@ -29,6 +32,13 @@ port.on('message', (command: ExplainCommand) => {
       calls.get(command.call)?.reject(errorOf(command.error));
   }
 });
+
+/** Whoever began an explanation need not answer its runs of the model after this. */
+function abort(id: number): void {
+  going.get(id)?.abort();
+  for (const call of calls.values())
+    if (call.id === id) call.reject(new RequestError('Cancelled', 'nobody waits for this explanation any more'));
+}
 
 async function work(id: number, request: ExplainRequest): Promise<void> {
   const over = new AbortController();
@@ -39,8 +49,12 @@ async function work(id: number, request: ExplainRequest): Promise<void> {
   ): Promise<Float32Array | Float64Array> => {
     const call = ++lastCall;
     const answer = Promise.withResolvers<Float32Array | Float64Array>();
-    calls.set(call, answer);
-    say({ type: 'predict', id, call, batch, count });
+    calls.set(call, { ...answer, id });
+    if (batch instanceof Float32Array) {
+      // The memory that a batch is a part of would go along, and is used again.
+      const own = batch.slice();
+      say({ type: 'predict', id, call, batch: own, count }, [own.buffer]);
+    } else say({ type: 'predict', id, call, batch, count });
     try {
       return await answer.promise;
     } finally {
