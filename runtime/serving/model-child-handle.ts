@@ -54,7 +54,7 @@ export class ModelChild {
   /** Settles when the process can take a model, or is gone. */
   readonly started: Promise<void>;
   readonly #process: ChildProcess;
-  readonly #socket: Socket;
+  readonly #socket: Socket | undefined;
   readonly #log: Log;
   #onStarted: () => void = () => undefined;
   #loading: (Waiter<Loaded> & { onPhase: OnPhase }) | undefined;
@@ -69,8 +69,6 @@ export class ModelChild {
     );
     const env = { ...exactProducts, ...given };
     this.#process = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe', 'pipe'] });
-    this.#socket = this.#reading(this.#process.stdio[3] as Socket);
-    this.#yieldToFront();
     this.exited = new Promise((resolve) => {
       this.#process.once('error', (error) => resolve(this.#end(`it could not be started: ${error.message}`)));
       this.#process.once('exit', (code, signal) =>
@@ -79,8 +77,13 @@ export class ModelChild {
     });
     const ready = new Promise<void>((resolve) => (this.#onStarted = resolve));
     this.started = Promise.race([ready, this.exited.then(() => undefined)]);
-    this.#socket.on('error', (error) => this.#log.debug({ err: error }, 'the socket of the model process failed'));
-    this.#socket.once('close', () => (this.#gone = true));
+    this.#yieldToFront();
+    // Where this process has no descriptors left Node makes no pipes, and emits 'error' in a moment.
+    const { stdio } = this.#process as { stdio?: ChildProcess['stdio'] };
+    this.#socket = stdio && this.#reading(stdio[3] as Socket);
+    this.#gone = !this.#socket;
+    this.#socket?.on('error', (error) => this.#log.debug({ err: error }, 'the socket of the model process failed'));
+    this.#socket?.once('close', () => (this.#gone = true));
     this.#forward(this.#process.stdout);
     this.#forward(this.#process.stderr);
   }
@@ -142,7 +145,7 @@ export class ModelChild {
   }
 
   #send(header: object, buffers: Uint8Array[], onSent?: () => void): void {
-    if (this.#gone) this.#failWaiters('it is gone');
+    if (this.#gone || !this.#socket) this.#failWaiters('it is gone');
     else writeFrame(this.#socket, header, buffers, onSent);
   }
 

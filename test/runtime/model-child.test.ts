@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { joinBytes } from '../../lib/tensor-codec.ts';
 import { createLog } from '../../lib/log.ts';
@@ -103,5 +106,20 @@ describe('a model process', () => {
       await next.exited;
     }
     await until(() => descriptors() <= before);
+  });
+
+  test('that cannot be started, since no more files may be open, is one that died', async () => {
+    const program = fileURLToPath(new URL('../support/no-descriptors-main.ts', import.meta.url));
+    const { stdout } = await promisify(execFile)('sh', [
+      '-c',
+      'ulimit -n 64; exec "$0" "$@"',
+      process.execPath,
+      program,
+    ]);
+    expect(JSON.parse(stdout)).toEqual({
+      alive: false,
+      loading: expect.stringContaining('the model process died') as unknown,
+      exited: expect.stringMatching(/^it could not be started: .*EMFILE/) as unknown,
+    });
   });
 });
