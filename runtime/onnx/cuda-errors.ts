@@ -11,12 +11,33 @@ export const isCudaUnavailable = (text: string): boolean =>
   failure.test(text) || /ExecutionProvider_Cuda|Failed to load shared library|backend not found/i.test(text);
 
 /**
- * Whether the GPU has failed this process for good: every later run would fail too. CUDA numbers what a caller did wrong below 100, and what
- * befell a device or its context, such as an illegal address in a kernel, from there on.
+ * The numbers of cudaError_t after which the process gets the same error for whatever it asks of CUDA, until it is started anew. Others say
+ * what one call did wrong, or had no room for.
  */
+const lost = new Set([
+  214, // cudaErrorECCUncorrectable
+  220, // cudaErrorNvlinkUncorrectable
+  226, // cudaErrorContained
+  700, // cudaErrorIllegalAddress
+  702, // cudaErrorLaunchTimeout
+  709, // cudaErrorContextIsDestroyed
+  710, // cudaErrorAssert
+  714, // cudaErrorHardwareStackError
+  715, // cudaErrorIllegalInstruction
+  716, // cudaErrorMisalignedAddress
+  717, // cudaErrorInvalidAddressSpace
+  718, // cudaErrorInvalidPc
+  719, // cudaErrorLaunchFailure
+  721, // cudaErrorTensorMemoryLeak
+  810, // cudaErrorMpsClientTerminated
+  911, // cudaErrorExternalDevice
+  999, // cudaErrorUnknown: what a driver says of a GPU that fell off its bus, among others
+]);
+
+/** Whether the GPU has failed this process for good: every later run would fail too. */
 export function isDeviceLost(text: string): boolean {
   const [, number] = /\bCUDA failure (\d+):/.exec(text) ?? [];
-  return Number(number) >= 100;
+  return lost.has(Number(number));
 }
 
 /** @param text of the error */

@@ -43,6 +43,13 @@ describe('what ONNX Runtime says of a GPU', () => {
   test.each([
     ['CUDA failure 700: an illegal memory access was encountered', true],
     ['CUDA failure 719: unspecified launch failure', true],
+    ['CUDA failure 214: uncorrectable ECC error encountered', true],
+    ['CUDA failure 702: the launch timed out and was terminated', true],
+    ['CUDA failure 999: unknown error', true],
+    ['CUDA failure 209: no kernel image is available for execution on the device', false],
+    ['CUDA failure 701: too many resources requested for launch', false],
+    ['CUDA failure 801: operation not supported', false],
+    ['CUDA failure 900: operation not permitted when stream is capturing', false],
     ['CUDA failure 2: out of memory', false],
     ['CUDA failure 9: invalid configuration argument', false],
     ['CUBLAS failure 13: CUBLAS_STATUS_EXECUTION_FAILED', false],
