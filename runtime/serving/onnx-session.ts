@@ -26,11 +26,13 @@ export class OnnxSession {
   readonly signature: Signature;
   readonly #ort: typeof Ort;
   readonly #session: Ort.InferenceSession;
+  readonly #provider: LoadMessage['executionProvider'];
 
-  private constructor(ort: typeof Ort, session: Ort.InferenceSession, signature: Signature) {
+  private constructor(ort: typeof Ort, session: Ort.InferenceSession, provider: LoadMessage['executionProvider']) {
     this.#ort = ort;
     this.#session = session;
-    this.signature = signature;
+    this.#provider = provider;
+    this.signature = sessionSignature(session);
   }
 
   /** Throws ModelFault. */
@@ -46,7 +48,7 @@ export class OnnxSession {
       extra: { session: { intra_op: { allow_spinning: '0' } } },
       logSeverityLevel: 3,
     }).catch((error: unknown) => Promise.reject(loadFault(error, message)));
-    return new OnnxSession(ort, session, sessionSignature(session));
+    return new OnnxSession(ort, session, message.executionProvider);
   }
 
   /** Throws RequestError, and DeviceLost where no later run can succeed. */
@@ -61,7 +63,7 @@ export class OnnxSession {
         return fromOrt(name, tensor);
       });
     } catch (error) {
-      throw runError(error);
+      throw runError(error, this.#provider);
     }
   }
 
@@ -169,10 +171,11 @@ function loadFault(error: unknown, { executionProvider }: LoadMessage): ModelFau
   });
 }
 
-function runError(error: unknown): RequestError | DeviceLost {
+function runError(error: unknown, provider: LoadMessage['executionProvider']): RequestError | DeviceLost {
   const text = error instanceof Error ? error.message : String(error);
   if (isOutOfMemory(text)) return new RequestError('ModelFailed', 'the model ran out of memory');
-  if (isDeviceLost(text)) return new DeviceLost(runtimeErrorText(error));
+  // The text has names of the model in it, which may be any.
+  if (provider === 'cuda' && isDeviceLost(text)) return new DeviceLost(runtimeErrorText(error));
   if (error instanceof TypeError && text.includes('encoded data')) {
     return new RequestError('InvalidArgument', 'inputs: a BYTES element is not UTF-8, which the model takes');
   }

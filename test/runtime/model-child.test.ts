@@ -10,12 +10,18 @@ import { createLog } from '../../lib/log.ts';
 import { ModelChild } from '../../runtime/serving/model-child-handle.ts';
 import type { RunRequest } from '../../runtime/serving/messages.ts';
 import { identityModel } from '../support/models.ts';
+import { onnxModel } from '../support/onnx-builder.ts';
 import { until } from '../support/serving.ts';
+
+const odd = 'CUDA failure 700: no name';
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'modelyard-child-'));
   writeFileSync(join(folder, 'bytes.onnx'), identityModel('UINT8', ['n']));
+  const value = (name: string) => ({ name, type: 'UINT8' as const, shape: [2] });
+  const nodes = [{ op: 'Identity', inputs: [odd], outputs: ['y'] }];
+  writeFileSync(join(folder, 'odd.onnx'), onnxModel({ nodes, inputs: [value(odd)], outputs: [value('y')] }));
   writeFileSync(join(folder, 'texts.onnx'), identityModel('STRING', ['n']));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -121,5 +127,15 @@ describe('a model process', () => {
       loading: expect.stringContaining('the model process died') as unknown,
       exited: expect.stringMatching(/^it could not be started: .*EMFILE/) as unknown,
     });
+  });
+
+  test('does not take names of a model on the CPU for what CUDA says', async () => {
+    const child = await loaded('odd.onnx');
+    const run = child.run([{ inputs: [{ name: odd, dataType: 'UINT8', shape: [3], data: Buffer.alloc(3) }] }], ignored);
+    expect((await run).results).toMatchObject([
+      { ok: false, message: expect.stringContaining(`the model refused the inputs: ${odd}`) as unknown },
+    ]);
+    child.kill();
+    await child.exited;
   });
 });
