@@ -34,18 +34,26 @@ export async function intactContent<T>(work: Work<T>, digest: string, kind: Kind
   const folder = contentFolder(cacheDir, digest, kind);
   if (!(await exists(dirname(folder)))) return undefined;
   const end = await lease(cacheDir, hexOf(digest), signal);
-  const place = placeOf(cacheDir, hexOf(digest));
-  const found = await stat(place).catch(() => undefined);
-  const files = found && (await intactFiles(folder, digest, kind, work));
-  if (files) return { ...work.pick({ kind, folder, files }, shown), digest };
-  // Somebody else may have put it right meanwhile.
-  const isSame = found && (await stat(place).catch(() => undefined))?.ino === found.ino;
-  if (isSame && (await discard(cacheDir, place))) {
-    hooks.cacheEvents?.looked('damaged');
-    hooks.log.warn({ uri: shown, digest }, 'content of the cache was damaged and is removed');
+  let isUsed = false;
+  try {
+    const place = placeOf(cacheDir, hexOf(digest));
+    const found = await stat(place).catch(() => undefined);
+    const files = found && (await intactFiles(folder, digest, kind, work));
+    if (files) {
+      const picked = work.pick({ kind, folder, files }, shown);
+      isUsed = true;
+      return { ...picked, digest };
+    }
+    // Somebody else may have put it right meanwhile.
+    const isSame = found && (await stat(place).catch(() => undefined))?.ino === found.ino;
+    if (isSame && (await discard(cacheDir, place))) {
+      hooks.cacheEvents?.looked('damaged');
+      hooks.log.warn({ uri: shown, digest }, 'content of the cache was damaged and is removed');
+    }
+    return undefined;
+  } finally {
+    if (!isUsed) await end();
   }
-  await end();
-  return undefined;
 }
 
 /** Content that was read whole and found right by this process. */

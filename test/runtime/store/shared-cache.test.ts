@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheEvents } from '../../../runtime/store/request.ts';
+import { eventually } from '../../support/eventually.ts';
 import { openWorkplace, serve, sha256, type Listening, type Workplace } from './workplace.ts';
 
 const mib = 1024 ** 2;
@@ -268,6 +269,19 @@ describe('what the dead left', () => {
     await utimes(old, yesterday, yesterday);
     await use(a);
     expect(await work.parts()).toEqual(['young-key.free']);
+  });
+
+  test('content that is not what was wanted is given back', async () => {
+    contents.set('/data.csv', Buffer.from('a,b\n1,2\n'));
+    const uri = `http://127.0.0.1:${server.port}/data.csv`;
+    const using = new AbortController();
+    const { digest } = await work.obtain(uri, {}, { signal: using.signal });
+    using.abort();
+    await expect(work.resolve(`http://127.0.0.1:${server.port}/0.onnx`, { digest })).rejects.toThrow('.onnx');
+    await eventually(
+      async () => expect(await readdir(join(work.cacheDir, 'leases', digest.slice(7)))).toEqual([]),
+      5_000,
+    );
   });
 
   test('trash, turns, leases and names of content that is gone are swept', async () => {
