@@ -16,13 +16,20 @@ export async function localDevices(env: NodeJS.ProcessEnv): Promise<Devices> {
   try {
     const { stdout } = await run('nvidia-smi', ['--list-gpus'], { timeout: 10_000, env });
     const listed = stdout.split('\n').flatMap((line) => /^GPU (\d+):/.exec(line)?.[1] ?? []);
-    const given = env[visible]?.split(',').filter((name) => name !== '');
-    const names = listed.length === 0 ? [] : (given ?? listed);
+    const given = env[visible];
+    const names = listed.length === 0 || given === undefined ? listed : namesIn(given, listed);
     return names.length > 0 ? { [gpu]: names } : {};
   } catch {
     // No tool, or no driver: no devices.
     return {};
   }
+}
+
+/** As CUDA reads a list: what follows the first number that no device has, such as -1, is not seen either. Names may also be UUIDs. */
+function namesIn(list: string, listed: readonly string[]): string[] {
+  const names = list.split(',').map((name) => name.trim());
+  const end = names.findIndex((name) => !listed.includes(name) && !/^(GPU|MIG)-/.test(name));
+  return names.slice(0, end === -1 ? names.length : end);
 }
 
 /**

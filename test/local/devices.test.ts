@@ -31,6 +31,21 @@ describe('the devices of a machine', () => {
   });
 
   test.each([
+    ['0, 1', ['0', '1']],
+    ['1,-1,0', ['1']],
+    ['0,2,1', ['0']],
+    [' GPU-8a01 , MIG-77', ['GPU-8a01', 'MIG-77']],
+  ])('are read from %j as CUDA reads it', async (list, names) => {
+    const env = await withTool(twoGpus);
+    expect(await localDevices({ ...env, CUDA_VISIBLE_DEVICES: list })).toEqual({ 'nvidia.com/gpu': names });
+  });
+
+  test.each(['-1', 'NoDevFiles', ' ', 'none'])('are none where programs are to see %j', async (list) => {
+    const env = await withTool(twoGpus);
+    expect(await localDevices({ ...env, CUDA_VISIBLE_DEVICES: list })).toEqual({});
+  });
+
+  test.each([
     ['the tool finds no driver', 'echo failed because it could not communicate with the driver; exit 9'],
     ['the tool lists none', 'echo No devices were found'],
   ])('are none where %s', async (_, script) => {
