@@ -129,8 +129,13 @@ export class Services {
       const http = new Door(() => this.#backends(namespace, name, ['http', 'https']));
       const grpc = new Door(() => this.#backends(namespace, name, ['grpc']));
       const endpoint = (async () => ({ http: await http.listen(ports.http), grpc: await grpc.listen(ports.grpc) }))();
-      opened = { doors: [http, grpc], endpoint };
-      this.#doors.set(key, opened);
+      const added: Opened = { doors: [http, grpc], endpoint };
+      opened = added;
+      this.#doors.set(key, added);
+      // What failed is tried anew the next time.
+      endpoint.catch(() => {
+        if (this.#doors.get(key) === added) this.close(namespace, name);
+      });
     }
     return opened.endpoint;
   }
@@ -140,11 +145,12 @@ export class Services {
     await this.open(namespace, name);
     const opened = this.#doors.get(`${namespace}/${name}`);
     if (!opened) throw new Error(`the Service ${name} was closed while it was opened`);
-    opened.torchServe ??= (() => {
+    if (opened.torchServe === undefined) {
       const door = new Door(() => this.#backends(namespace, name, ['torchserve']));
       opened.doors.push(door);
-      return door.listen(ports.torchServe);
-    })();
+      opened.torchServe = door.listen(ports.torchServe);
+      opened.torchServe.catch(() => delete opened.torchServe);
+    }
     return opened.torchServe;
   }
 
