@@ -103,7 +103,9 @@ async function warmRequests(server: Server, others: Promise<unknown>): Promise<n
   const durations: number[] = [];
   const over = new AbortController();
   const isOver = (): boolean => over.signal.aborted;
-  void others.then(() => over.abort());
+  const end = (): void => over.abort();
+  // Whoever began them hears what they are rejected with.
+  void others.then(end, end);
   while (!isOver()) {
     durations.push(await server.ask(1));
     await sleep(2);
@@ -157,14 +159,14 @@ async function measure(server: Server, budgetBytes: number): Promise<Row[]> {
   // Every model is loaded once, so that what follows brings models back.
   for (let index = 2; index <= modelCount; index++) await server.ask(index);
   const used: number[] = [];
-  const watching = setInterval(
-    () => void server.metric('modelyard_models_memory_bytes').then((b) => used.push(b)),
-    200,
-  );
+  const look = async (): Promise<void> => {
+    used.push(await server.metric('modelyard_models_memory_bytes'));
+  };
+  const watching = setInterval(() => void look().catch(() => undefined), 200);
   const coming = reloads(server, 0);
-  const beside = await warmRequests(server, coming);
-  const back = await coming;
-  clearInterval(watching);
+  const [beside, back] = await Promise.all([warmRequests(server, coming), coming]).finally(() =>
+    clearInterval(watching),
+  );
 
   for (let index = 1; index <= modelCount; index++) await server.post(`/v2/repository/models/${nameOf(index)}/unload`);
   await sleep(2_000);

@@ -30,16 +30,25 @@ export async function endurance({ isShort, say }: CampaignOptions): Promise<Outc
       (turn) => turn % 1_000,
     );
     const reach = async (count: number): Promise<void> => {
-      while (load.answered < count) await sleep(20);
+      while (load.answered < count) {
+        const { exitCode, signalCode } = serving.process;
+        const end = exitCode ?? signalCode;
+        if (end !== null) throw new Error(`the server ended with ${end} after ${load.answered} requests`);
+        await sleep(20);
+      }
     };
-    await reach(requests * warmUpShare);
-    const early = memory(serving);
-    for (let part = 2; part <= 10; part++) {
-      await reach((requests * part) / 10);
-      const now = memory(serving);
-      say(`${load.answered} requests: ${Math.round(now.front)} MiB, and ${Math.round(now.model)} MiB of the model`);
+    let early: Memory;
+    try {
+      await reach(requests * warmUpShare);
+      early = memory(serving);
+      for (let part = 2; part <= 10; part++) {
+        await reach((requests * part) / 10);
+        const now = memory(serving);
+        say(`${load.answered} requests: ${Math.round(now.front)} MiB, and ${Math.round(now.model)} MiB of the model`);
+      }
+    } finally {
+      await load.stop();
     }
-    await load.stop();
     const late = memory(serving);
     load.failures.forEach(remarks.add);
 
@@ -82,7 +91,13 @@ export async function endurance({ isShort, say }: CampaignOptions): Promise<Outc
   }
 }
 
-const memory = (serving: ServingProcess): { front: number; model: number } => ({
+/** MiB of each process. */
+interface Memory {
+  front: number;
+  model: number;
+}
+
+const memory = (serving: ServingProcess): Memory => ({
   front: residentMiB(serving.process.pid),
   model: residentMiB(modelProcess(serving)),
 });
