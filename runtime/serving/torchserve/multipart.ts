@@ -26,6 +26,8 @@ export function partOf(body: Buffer, contentType: string, names: readonly string
     });
     parser.on('file', (name, stream, _filename, _encoding, type) => {
       const chunks: Buffer[] = [];
+      // Of a form that ends within this file.
+      stream.on('error', broken);
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.on('end', () => {
         if (names.includes(name)) resolve({ content: Buffer.concat(chunks), type });

@@ -103,6 +103,16 @@ describe('a pod of a cluster refuses', () => {
     ['the prototype of an object', 'GET', '/models/__proto__', management],
     ['a version that climbs', 'GET', '/models/model/..', management],
     ['a body on the way to a listing', 'TRACE', '/models', management],
+    [
+      'a form that ends within a file',
+      'POST',
+      '/predictions/model',
+      {
+        token: 'inference',
+        headers: { 'content-type': 'multipart/form-data; boundary=b' },
+        body: '--b\r\nContent-Disposition: form-data; name="data"; filename="a"\r\n\r\nhalf of it',
+      },
+    ],
     ['JSON that reaches a prototype', 'POST', '/predictions/model', { token: 'inference', body: '{"__proto__":{}}' }],
   ];
 
