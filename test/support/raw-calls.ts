@@ -19,29 +19,44 @@ export interface RestAnswer {
   body: string;
 }
 
-/** One REST call of a connection of its own. Rejects where no answer comes. */
+/**
+ * One REST call of a connection of its own. Rejects where no answer comes.
+ *
+ * @param announcedBytes of a body that never comes
+ */
 export function restCall(
   host: string,
   headers: RawHeaders = [],
-  { path = '/v2/models/model', tls, method = 'GET' }: { path?: string; tls?: ClientTls; method?: string } = {},
+  {
+    path = '/v2/models/model',
+    tls,
+    method = 'GET',
+    port = ports.http,
+    announcedBytes,
+  }: { path?: string; tls?: ClientTls; method?: string; port?: number; announcedBytes?: number } = {},
 ): Promise<RestAnswer> {
   return new Promise((resolve, reject) => {
+    const announced = announcedBytes === undefined ? [] : ['content-length', String(announcedBytes)];
     const options: RequestOptions = {
       host,
-      port: ports.http,
+      port,
       path,
       method,
       agent: false,
-      headers: ['host', 'model', ...headers.flat()],
+      headers: ['host', 'model', ...headers.flat(), ...announced],
     };
     const call = tls ? secureRequest({ ...options, ...tls }) : plainRequest(options);
     call.on('error', reject).on('response', (response) => {
       let body = '';
       response.setEncoding('utf8');
       response.on('error', reject).on('data', (text: string) => (body += text));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+        call.destroy();
+      });
     });
-    call.end();
+    if (announcedBytes === undefined) call.end();
+    else call.flushHeaders();
   });
 }
 

@@ -48,14 +48,13 @@ export function createTorchServeServer(options: TorchServeOptions): FastifyInsta
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler<FastifyError>((error, _request, reply) => sendError(reply, error));
-  app.setNotFoundHandler((request, reply) => {
-    const { rawHeaders } = request.raw;
-    const isKnown = tokens.allow('inference', rawHeaders) || tokens.allow('management', rawHeaders);
-    return sendError(reply, isKnown ? resourceNotFound() : invalidKey());
-  });
+  app.setNotFoundHandler((_request, reply) => sendError(reply, resourceNotFound()));
   app.addHook('onRequest', (request, reply, done) => {
     void reply.header('x-request-id', request.id);
-    done();
+    const { rawHeaders } = request.raw;
+    const isRefused =
+      request.is404 && !tokens.allow('inference', rawHeaders) && !tokens.allow('management', rawHeaders);
+    done(isRefused ? invalidKey() : undefined);
   });
   app.addHook('onSend', (_request, reply, payload, done) => {
     // Every answer then asks the client to reconnect, which leads it elsewhere.
@@ -67,7 +66,7 @@ export function createTorchServeServer(options: TorchServeOptions): FastifyInsta
     count(url === undefined ? unknownCall : `${request.method} ${url}`, reply.statusCode);
     done();
   });
-  app.options('/', () => apiDescription);
+  app.options('/', { bodyLimit: openBodyBytes }, () => apiDescription);
   app.get('/api-description', () => apiDescription);
   guarded(app, tokens, 'inference', (scope) => addInferenceRoutes(scope, options));
   guarded(app, tokens, 'management', (scope) => addManagementRoutes(scope, options));
@@ -75,6 +74,9 @@ export function createTorchServeServer(options: TorchServeOptions): FastifyInsta
 }
 
 const unknownCall = 'unknown';
+
+/** What is read of those who show no token. */
+const openBodyBytes = 1024;
 
 const standardMethods = ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT'];
 

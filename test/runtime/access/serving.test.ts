@@ -53,6 +53,8 @@ describe('API keys', () => {
       expect((await restCall(host, [], { path })).status).toBe(401);
     for (const path of ['/v2/models/model/infer', '/v2/repository/index', '/v1/models/model:predict'])
       expect((await restCall(host, [], { path, method: 'POST' })).status).toBe(401);
+    for (const path of ['/v2/health/live', '/v2/health/ready'])
+      expect((await restCall(host, [], { path, method: 'POST', announcedBytes: 10 })).status).toBe(401);
     const open = ['/grpc.health.v1.Health/Check', '/inference.GRPCInferenceService/ServerLive'];
     for (const path of open) expect((await grpcCall(host, [], { path })).status).not.toBe(16);
     const closed = [

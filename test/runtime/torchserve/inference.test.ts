@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import sharp from 'sharp';
 import { ports } from '../../../runtime/contract.ts';
 import { initializer, onnxModel } from '../../support/onnx-builder.ts';
+import { restCall } from '../../support/raw-calls.ts';
 import { startServingProcess, until } from '../../support/serving.ts';
 import { tokenModel, wordTokenizer } from '../../support/text-models.ts';
 import { failure, startLaptop, tokens, type Answer, type CallOptions, type World } from './world.ts';
@@ -37,6 +38,14 @@ describe('the port for TorchServe', () => {
     expect(status).toBe(200);
     expect(json).toMatchObject({ openapi: '3.0.1', paths: { '/predictions/{model_name}': { post: {} } } });
     expect((await world.call('GET', '/api-description')).json).toEqual(json);
+  });
+
+  test('reads no body of those whom it does not know', async () => {
+    const statusOf = async (method: string, path: string, announcedBytes: number): Promise<number> =>
+      (await restCall(world.host, [], { port: ports.torchServe, method, path, announcedBytes })).status;
+    for (const path of ['/', '/nowhere', '/api-description', '/predictions/model', '/models'])
+      expect(await statusOf('POST', path, 10)).toBe(400);
+    expect(await statusOf('OPTIONS', '/', 1_025)).toBe(413);
   });
 
   test.each(['/predictions/model', '/predictions/model/1.0', '/predictions/model/1'])(
