@@ -34,5 +34,5 @@ function fromPairs(body: Buffer): Buffer {
       'TooLarge',
       `body: a form takes at most ${limits.jsonBytes} bytes; send the input by itself`,
     );
-  return Buffer.from(new URLSearchParams(body.toString('latin1')).get(name) ?? '');
+  return Buffer.from(new URLSearchParams(body.toString()).get(name) ?? '');
 }

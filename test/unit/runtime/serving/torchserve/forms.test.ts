@@ -13,6 +13,13 @@ describe('a form', () => {
     expect(await split(`${file}\r\n--b--\r\n`, multipart)).toEqual({ content: 'hällo', type: 'text/plain' });
   });
 
+  test('of pairs may hold characters of any language, encoded or not', async () => {
+    const urlencoded = 'application/x-www-form-urlencoded';
+    const content = { content: 'größe 中', type: undefined };
+    expect(await split('data=größe+中', urlencoded)).toEqual(content);
+    expect(await split(`data=${encodeURIComponent('größe 中')}`, urlencoded)).toEqual(content);
+  });
+
   test.each([
     ['within the content of a file', file],
     ['within the boundary after it', `${file}\r\n--`],
