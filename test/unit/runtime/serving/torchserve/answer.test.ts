@@ -14,6 +14,8 @@ describe('the answer', () => {
   test.each<[string, ServedTask, string, string]>([
     ['of raw tensors stays', 'Tensor', '{"y":[[1]]}', '{"y":[[1]]}'],
     ['of a row is its value', 'Tabular', '[1.5]', '1.5'],
+    ['of a row keeps all digits', 'Tabular', '[9007199254740993]', '9007199254740993'],
+    ['of rows keeps all digits', 'Tabular', '[9007199254740993,1]', '[9007199254740993,1]'],
     ['of rows is a list', 'Tabular', '[1.5,2]', '[1.5,2]'],
     ['of no rows is an empty list', 'Tabular', '[]', '[]'],
     ['of a text is its vector', 'FeatureExtraction', '[[1,2]]', '[1,2]'],
