@@ -28,14 +28,22 @@ export function readBody(payload: Payload, contentLength: string | undefined): P
     const take = (chunk: Buffer): void => {
       const isTooLarge = body.length + chunk.byteLength > limits.requestBytes;
       if (isTooLarge || (encodedLength() ?? 0) > limits.requestBytes) end(() => reject(tooLarge()));
-      else body.add(chunk);
+      else unlessNoMemory(() => body.add(chunk));
     };
     const finish = (): void =>
       end(() => {
         const received = encodedLength() ?? body.length;
-        if (announced === undefined || received === announced) resolve(body.whole());
+        if (announced === undefined || received === announced) unlessNoMemory(() => resolve(body.whole()));
         else reject(invalid('Content-Length: does not match the body'));
       });
+    // What a listener throws would end the process.
+    const unlessNoMemory = (work: () => void): void => {
+      try {
+        work();
+      } catch (error) {
+        end(() => reject(error as Error));
+      }
+    };
     const fail = (error: Error): void => end(() => reject(Object.assign(error, { statusCode: 400 })));
     payload.on('data', take).on('end', finish).on('error', fail);
   });
@@ -44,10 +52,14 @@ export function readBody(payload: Payload, contentLength: string | undefined): P
 const tooLarge = (): RequestError =>
   new RequestError('TooLarge', `body: at most ${limits.requestBytes} bytes are allowed`);
 
+/** A body that announces more than this gets its memory when so much has come: to announce costs nothing. */
+const trustedBytes = 1024 * 1024;
+
 /** Chunks in their order. Where their length is announced, each is copied to its place and given back at once. */
 class Body {
   readonly #announced: number;
   #memory: Buffer | undefined;
+  #copied = 0;
   #chunks: Buffer[] = [];
   #length = 0;
 
@@ -60,15 +72,19 @@ class Body {
   }
 
   add(chunk: Buffer): void {
-    const from = this.#length;
+    this.#chunks.push(chunk);
     this.#length += chunk.byteLength;
-    const fits = this.#length <= this.#announced;
-    if (fits && chunk.byteLength < this.#announced) {
-      this.#memory ??= Buffer.allocUnsafeSlow(this.#announced);
-      this.#memory.set(chunk, from);
+    const fits = this.#length <= this.#announced && chunk.byteLength < this.#announced;
+    const isTrusted = this.#announced <= trustedBytes || this.#length >= trustedBytes;
+    if (fits && isTrusted) this.#copy();
+  }
+
+  #copy(): void {
+    this.#memory ??= Buffer.allocUnsafeSlow(this.#announced);
+    for (const chunk of this.#chunks.splice(0)) {
+      this.#memory.set(chunk, this.#copied);
+      this.#copied += chunk.byteLength;
       release(chunk);
-    } else {
-      this.#chunks.push(chunk);
     }
   }
 

@@ -1,5 +1,5 @@
 import { PassThrough, Readable } from 'node:stream';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { limits } from '../../../../runtime/serving/limits.ts';
 import { readBody, type Payload } from '../../../../runtime/serving/rest/request-body.ts';
@@ -74,6 +74,33 @@ describe('the body of a request', () => {
     await expect(readBody(encoded([bytes(100)], 50), '100')).rejects.toMatchObject({ code: 'InvalidArgument' });
     const compressed = encoded([bytes(100)], limits.requestBytes + 1);
     await expect(readBody(compressed, undefined)).rejects.toMatchObject({ code: 'TooLarge' });
+  });
+
+  test('takes no memory for what is announced before a part of it came', async () => {
+    const allocate = jest.spyOn(Buffer, 'allocUnsafeSlow');
+    const payload = new PassThrough();
+    const announced = 3 * 1024 * 1024;
+    const body = readBody(payload, String(announced));
+    const parts = [bytes(1), bytes(1024 * 1024, 1), bytes(2 * 1024 * 1024 - 1, 2)];
+    payload.emit('data', chunk(bytes(1)));
+    expect(allocate).not.toHaveBeenCalled();
+    for (const part of parts.slice(1)) payload.emit('data', chunk(part));
+    payload.end();
+    expect(Buffer.compare(await body, Buffer.concat(parts))).toBe(0);
+    expect(allocate.mock.calls).toEqual([[announced]]);
+    allocate.mockRestore();
+  });
+
+  test.each([
+    ['allocUnsafeSlow', '20'],
+    ['concat', undefined],
+  ] as const)('that finds no memory is refused, and nothing else ends (%s)', async (method, announced) => {
+    const body = readBody(payloadOf([bytes(10), bytes(10)]), announced);
+    const failing = jest.spyOn(Buffer, method).mockImplementation(() => {
+      throw new RangeError('Array buffer allocation failed');
+    });
+    await expect(body).rejects.toThrow(RangeError);
+    failing.mockRestore();
   });
 
   test('that breaks off is the fault of its sender', async () => {
