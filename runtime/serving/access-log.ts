@@ -20,12 +20,12 @@ const flushMs = 1_000;
 
 /**
  * Lines are written some at a time, a second after they came at the latest and when the process ends. Those that nobody reads
- * in time are dropped and counted.
+ * in time, or that cannot be written, are dropped and counted.
  */
 export function createAccessLog(
   choice: Exclude<AccessLogChoice, 'None'>,
   { droppedLines }: Pick<ServingMetrics, 'droppedLines'>,
-  destination: DestinationStream = bufferedStdout(() => droppedLines.inc()),
+  destination: DestinationStream = bufferedOutput(1, () => droppedLines.inc()),
 ): AccessLog {
   const log = pino(
     {
@@ -42,17 +42,20 @@ export function createAccessLog(
   };
 }
 
-function bufferedStdout(onDrop: () => void): DestinationStream {
-  const stdout = pino.destination({
-    fd: 1,
+/** `onDrop`: lines were lost, as nobody reads them in time or they cannot be written. */
+export function bufferedOutput(fd: number, onDrop: () => void): DestinationStream {
+  const output = pino.destination({
+    fd,
     sync: false,
     minLength: pipeBytes / 2,
     maxWrite: pipeBytes,
     maxLength: maxWaitingBytes,
     periodicFlush: flushMs,
   });
-  stdout.on('drop', onDrop);
-  return stdout;
+  output.on('drop', onDrop);
+  // Without a listener it would end the process.
+  output.on('error', onDrop);
+  return output;
 }
 
 function lineOf(

@@ -1,6 +1,7 @@
+import { openSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { createRegistry } from '../../../../lib/metrics.ts';
-import { createAccessLog } from '../../../../runtime/serving/access-log.ts';
+import { bufferedOutput, createAccessLog } from '../../../../runtime/serving/access-log.ts';
 import type { ObservedRequest } from '../../../../runtime/serving/observed-request.ts';
 import { createServingMetrics } from '../../../../runtime/serving/serving-metrics.ts';
 
@@ -103,6 +104,18 @@ describe('a line of the access log', () => {
     const line = lineOf({ code: 'NotFound', model: { model: '', version: '' } });
     expect(Object.keys(line)).not.toContain('model');
     expect(line.path).toBe('/v2/models/digits/infer');
+  });
+
+  test('that cannot be written is counted, and ends nothing', async () => {
+    const fd = openSync('/dev/null', 'r');
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const log = createAccessLog(
+      'All',
+      metrics,
+      bufferedOutput(fd, () => resolve(undefined)),
+    );
+    for (let line = 0; line < 10; line++) log.write(request, undefined);
+    await promise;
   });
 
   test('is there for failures alone where that is asked for', () => {
