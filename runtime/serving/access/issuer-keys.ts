@@ -33,21 +33,26 @@ const keySet = v.object({ keys: v.array(v.looseObject({ kty: v.string() })) });
 export class IssuerKeys {
   readonly #options: IssuerOptions;
   #known: { find: JWTVerifyGetKey; readAtMs: number } | undefined;
-  #failure: { error: IssuerUnavailable; atMs: number } | undefined;
+  #failure: { error: IssuerUnavailable; atMs: number; isOfNew: boolean } | undefined;
   #reading: Promise<JWTVerifyGetKey> | undefined;
 
   constructor(options: IssuerOptions) {
     this.#options = options;
   }
 
-  /** Why the keys could not be read when that was last tried. */
+  /**
+   * Why the keys could not be read when that was last tried. Where only a new key was looked for, which anybody can make up, it is forgotten
+   * after half a minute: nothing but such a token would try again.
+   */
   get problem(): string | undefined {
-    return this.#failure?.error.message;
+    if (!this.#failure) return undefined;
+    const { error, atMs, isOfNew } = this.#failure;
+    return isOfNew && this.#options.now() - atMs >= rotationMs ? undefined : error.message;
   }
 
-  /** Known keys, though they may be old. */
+  /** There are keys that may be used. */
   get areKnown(): boolean {
-    return this.#known !== undefined;
+    return this.#known !== undefined && this.#options.now() - this.#known.readAtMs < maxAgeMs;
   }
 
   /** The key that a token names. Rejects with IssuerUnavailable, or with jose's error where the issuer has no such key. */
@@ -79,7 +84,7 @@ export class IssuerKeys {
       return find;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      this.#failure = { error: new IssuerUnavailable(why, { cause: error }), atMs: now() };
+      this.#failure = { error: new IssuerUnavailable(why, { cause: error }), atMs: now(), isOfNew: this.areKnown };
       throw this.#failure.error;
     }
   }

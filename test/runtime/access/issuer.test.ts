@@ -94,6 +94,19 @@ describe('an issuer', () => {
     await expect(ask(open(), token)).rejects.toMatchObject(unavailable);
   });
 
+  test('that goes away lets nobody in once its keys are ten minutes old, and the pod says so', async () => {
+    const access = open();
+    await ask(access, await issuer.token());
+    await issuer.close();
+    nowMs += 60_000;
+    await expect(ask(access, await issuer.token({}, { kid: 'made-up' }))).rejects.toMatchObject(unavailable);
+    expect(access.fault()).toMatchObject({ reason: 'IssuerUnavailable', closed: false });
+    await ask(access, await issuer.token());
+    nowMs += 540_000;
+    await expect(ask(access, await issuer.token())).rejects.toMatchObject(unavailable);
+    expect(access.fault()).toMatchObject({ reason: 'IssuerUnavailable', closed: true });
+  });
+
   test('that is away keeps nobody out who has an API key', async () => {
     const folder = secretFolder({ bob: `sha256:${createHash('sha256').update('key').digest('hex')}` });
     const access = open({ apiKeysDir: folder.path });

@@ -100,7 +100,10 @@ describe('the keys of an issuer', () => {
     await find(keys, 'one');
     world.answers.delete(keysUrl);
     world.nowMs += 600_000;
+    expect(keys.areKnown).toBe(false);
     await expect(find(keys, 'one')).rejects.toMatchObject({ code: 'IssuerUnavailable' });
+    world.nowMs += 600_000;
+    expect([keys.problem, keys.areKnown]).toEqual(['no answer', false]);
   });
 
   test('that are known stay in use while a made-up one cannot be looked for', async () => {
@@ -110,6 +113,11 @@ describe('the keys of an issuer', () => {
     world.nowMs += 60_000;
     await expect(find(keys, 'made-up')).rejects.toMatchObject({ code: 'IssuerUnavailable' });
     await find(keys, 'one');
+    expect([keys.problem, keys.areKnown]).toEqual(['no answer', true]);
+    world.nowMs += 30_000;
+    expect([keys.problem, keys.areKnown]).toEqual([undefined, true]);
+    world.nowMs += 600_000;
+    expect(keys.problem).toBeUndefined();
   });
 
   test.each([
