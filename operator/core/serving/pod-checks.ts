@@ -15,7 +15,7 @@ const words: PodWords = {
   storage: 'spec.model.storage or spec.access',
   runtime: () => 'the runtime',
 };
-const sharedWords: PodWords = { ...words, storage: 'spec.storage' };
+const sharedWords: PodWords = { ...words, storage: 'spec.storage or spec.access' };
 
 const mib = (bytes: number): string => `${(bytes / 1_048_576).toFixed(bytes < 10_485_760 ? 1 : 0)} MiB`;
 

@@ -252,7 +252,7 @@ describe('pods that do not become ready', () => {
     expect(firstFinding(sharedPodChecks, { ...nothing, pod: { metadata: { name: 'a' } }, report })).toBeUndefined();
     expect(firstFinding(sharedPodChecks, { ...nothing, pod, report })).toMatchObject({
       reason: 'ConfigurationMissing',
-      message: expect.stringContaining('create what spec.storage names'),
+      message: expect.stringContaining('create what spec.storage or spec.access names'),
     });
   });
 
