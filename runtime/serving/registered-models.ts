@@ -12,6 +12,8 @@ export interface RegisteredModelsOptions {
   create: (model: ListedModel, settings: RegisteredSettings) => ServedModel;
   /** URIs of the models that the spec names. */
   specUris: () => readonly string[];
+  /** Drops the figures of a model that is gone. */
+  forget?: (name: string) => Promise<void>;
 }
 
 /** Each holds memory of its own. */
@@ -55,6 +57,7 @@ export class RegisteredModels {
       this.#models.delete(name);
       const { fault } = model.report;
       await model.stop();
+      await this.#forget(name);
       throw fault ? new ModelFault(fault, error) : error;
     }
     this.#options.repository.add(model);
@@ -69,6 +72,7 @@ export class RegisteredModels {
     this.#models.delete(name);
     await model.idle();
     await model.stop();
+    await this.#forget(name);
   }
 
   async idle(): Promise<void> {
@@ -77,5 +81,10 @@ export class RegisteredModels {
 
   async stop(): Promise<void> {
     await Promise.all([...this.#models.values()].map((model) => model.stop()));
+  }
+
+  /** Unless a model of this name came meanwhile: the figures are then its own, too. */
+  async #forget(name: string): Promise<void> {
+    if (this.isFree(name)) await this.#options.forget?.(name);
   }
 }

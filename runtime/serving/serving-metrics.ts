@@ -67,6 +67,11 @@ export function createServingMetrics(registry: Registry) {
       loads.set(model, load);
       return load;
     },
+    /** Removes every figure of a model that went away, so that models which come and go do not add up. */
+    forget: async (model: string): Promise<void> => {
+      loads.delete(model);
+      await Promise.all(registry.getMetricsAsArray().map(({ name }) => removeSeries(registry, name, model)));
+    },
     queueTime: histogram(
       'modelyard_inference_queue_duration_seconds',
       'From the arrival of a request in the queue to the begin of its run.',
@@ -148,6 +153,17 @@ export function createServingMetrics(registry: Registry) {
     }),
     ready: gauge('modelyard_model_ready', '1 while the model can run, else 0.'),
   };
+}
+
+async function removeSeries(registry: Registry, name: string, model: string): Promise<void> {
+  const metric = registry.getSingleMetric(name);
+  const { values = [] } = (await metric?.get()) ?? {};
+  for (const { labels } of values) {
+    if (labels.model !== model) continue;
+    // A histogram's buckets are one series here.
+    const series = Object.entries(labels).filter(([label]) => label !== 'le');
+    metric?.remove(Object.fromEntries(series) as Record<string, string | number>);
+  }
 }
 
 export type ServingMetrics = ReturnType<typeof createServingMetrics>;
