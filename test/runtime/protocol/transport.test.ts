@@ -82,7 +82,7 @@ test('a call that was answered is not told that its client left', async () => {
 });
 
 /** Lets everybody in, when it is told to. */
-function slowAccess(): { access: GrpcServerOptions['access']; asked: () => number; letIn: () => void } {
+function slowAccess(): { access: NonNullable<GrpcServerOptions['access']>; asked: () => number; letIn: () => void } {
   const { promise, resolve } = Promise.withResolvers<Caller>();
   let asked = 0;
   const authorize = (): Promise<Caller> => {
