@@ -64,7 +64,7 @@ function registeredModels(
       ...options,
       config: { ...config, ...settings },
       model,
-      resolve: resolverOf(model, 'url', { pinDir: undefined, storage }, options.metrics),
+      resolve: resolverOf(model, 'url', { storage }, options.metrics),
       spawn: spawner(options),
       ...(memory && { memory }),
     });

@@ -24,13 +24,14 @@ const reasons: Readonly<Record<StoreCode, FaultReason>> = {
 /**
  * Gets a model from the store. The pin is read at every try, as the kubelet renews it at any time.
  *
+ * Without `pinDir` no pin counts: content that a pin names may be had from the cache by who may not read it at its URI.
+ *
  * @param field of the spec that names the model: `spec.model`
- * @param place.pinDir undefined where nothing is pinned
  */
 export function resolverOf(
   { uri, digest }: ListedModel,
   field: string,
-  { pinDir, storage }: Pick<ServingConfig, 'storage'> & { pinDir: string | undefined },
+  { pinDir, storage }: Pick<ServingConfig, 'storage'> & Partial<Pick<ServingConfig, 'pinDir'>>,
   { cacheRequests, cachePruned, cacheBytes }: Pick<ServingMetrics, 'cacheRequests' | 'cachePruned' | 'cacheBytes'>,
 ): Resolve {
   const cacheEvents: CacheEvents = {

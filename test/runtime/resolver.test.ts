@@ -47,4 +47,19 @@ describe('what the store says of a model, in the words of a condition', () => {
     const resolve = resolverOf({ name: 'm', uri, task: 'Tensor' }, 'spec.model', config, metrics);
     await expect(resolve(hooks)).rejects.toMatchObject({ fault: { reason, retrying } });
   });
+
+  test('a model of somebody else than the spec has no pin', async () => {
+    const uri = 'pvc://models/m.onnx';
+    const { storage } = readServingConfig({
+      [servingEnv.modelName]: 'm',
+      [servingEnv.modelUri]: uri,
+      [servingEnv.volumesDir]: folder,
+      [servingEnv.cacheDir]: join(folder, 'cache'),
+    });
+    const metrics = createServingMetrics(createRegistry({ ofProcess: false }));
+    const signal = new AbortController().signal;
+    const hooks = { onProgress: () => undefined, signal, log: createLog('test', 'silent') };
+    const resolve = resolverOf({ name: 'm', uri, task: 'Tensor' }, 'url', { storage }, metrics);
+    expect(await resolve(hooks)).toBeDefined();
+  });
 });
