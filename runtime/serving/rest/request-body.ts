@@ -40,8 +40,8 @@ export function readBody(payload: Payload, contentLength: string | undefined): P
     const unlessNoMemory = (work: () => void): void => {
       try {
         work();
-      } catch (error) {
-        end(() => reject(error as Error));
+      } catch {
+        end(() => reject(new RequestError('NotReady', 'body: there is no memory for it now', 1)));
       }
     };
     const fail = (error: Error): void => end(() => reject(Object.assign(error, { statusCode: 400 })));

@@ -99,7 +99,7 @@ describe('the body of a request', () => {
     const failing = jest.spyOn(Buffer, method).mockImplementation(() => {
       throw new RangeError('Array buffer allocation failed');
     });
-    await expect(body).rejects.toThrow(RangeError);
+    await expect(body).rejects.toMatchObject({ code: 'NotReady', retryAfterSeconds: 1 });
     failing.mockRestore();
   });
 
