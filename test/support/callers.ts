@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { grpcClient, type GrpcAnswer } from './inference-client.ts';
 
@@ -96,6 +97,7 @@ export function streamCaller(address: Address, subject: Subject): Caller & { mov
   const client = grpcClient(address, channel);
   let stream: ClientDuplexStream<object, object> | undefined;
   let asked: Asked | undefined;
+  let isClosed = false;
   const open = (): ClientDuplexStream<object, object> => {
     const opened = client.stream('ModelStreamInfer');
     opened.on('data', ({ error_message: error, infer_response: answer }: StreamAnswer) => {
@@ -106,7 +108,7 @@ export function streamCaller(address: Address, subject: Subject): Caller & { mov
       if (stream !== opened) return;
       stream = undefined;
       if (asked === undefined) return;
-      if (error?.code === 14) {
+      if (error?.code === 14 && !isClosed) {
         caller.moved += 1;
         say(asked);
       } else asked.reject(error ?? new Error('the stream ended before its answer'));
@@ -126,6 +128,7 @@ export function streamCaller(address: Address, subject: Subject): Caller & { mov
         say(asked);
       }).finally(() => (asked = undefined)),
     close: () => {
+      isClosed = true;
       stream?.end();
       client.close();
     },
@@ -143,6 +146,9 @@ interface Load {
   stop(): Promise<void>;
 }
 
+/** How long a load that ends waits for the answers to what it asked. */
+const patienceMs = 60_000;
+
 /** @param pick what the nth question of a caller is about */
 export function startLoad(
   callers: readonly Caller[],
@@ -156,8 +162,10 @@ export function startLoad(
     failures: [] as string[],
     stop: async (): Promise<void> => {
       isOver = true;
-      await done;
+      // A stream asks for as long as no server is there.
+      await Promise.race([done, sleep(patienceMs, undefined, { ref: false })]);
       for (const caller of callers) caller.close();
+      await done;
     },
   };
   const fail = (what: string): void => {
