@@ -68,7 +68,7 @@ function registeredModels(
       spawn: spawner(options),
       ...(memory && { memory }),
     });
-  return new RegisteredModels({ repository, create, specUris });
+  return new RegisteredModels({ repository, create, specUris, forget: (name) => options.metrics.forget(name) });
 }
 
 function soleModel(options: ModelsOptions, listed: ListedModel): Models {
@@ -114,7 +114,13 @@ async function sharedModels(options: ModelsOptions, file: string): Promise<Model
     const resolve = resolverOf(model, `spec.models[${JSON.stringify(model.name)}]`, config, metrics);
     return new ServedModel({ ...options, model, resolve, spawn: () => spare.take(), memory });
   };
-  const shared = new SharedModels({ repository, create, random: options.random, log });
+  const shared = new SharedModels({
+    repository,
+    create,
+    forget: (name) => metrics.forget(name),
+    random: options.random,
+    log,
+  });
   shared.apply(listed);
   const stopping = new AbortController();
   let watching: Promise<void> | undefined;

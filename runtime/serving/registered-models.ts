@@ -13,7 +13,7 @@ export interface RegisteredModelsOptions {
   /** URIs of the models that the spec names. */
   specUris: () => readonly string[];
   /** Drops the figures of a model that is gone. */
-  forget?: (name: string) => Promise<void>;
+  forget: (name: string) => Promise<void>;
 }
 
 /** Each holds memory of its own. */
@@ -85,6 +85,6 @@ export class RegisteredModels {
 
   /** Unless a model of this name came meanwhile: the figures are then its own, too. */
   async #forget(name: string): Promise<void> {
-    if (this.isFree(name)) await this.#options.forget?.(name);
+    if (this.isFree(name)) await this.#options.forget(name);
   }
 }

@@ -9,6 +9,8 @@ export interface SharedModelsOptions {
   repository: ModelRepository;
   /** Makes a model that is not in memory yet. */
   create: (model: ListedModel) => ServedModel;
+  /** Drops the figures of a model of which nothing is left. */
+  forget: (name: string) => Promise<void>;
   random: () => number;
   log: Log;
 }
@@ -129,10 +131,15 @@ export class SharedModels {
     this.#options.repository.set(this.models);
   }
 
+  #isServed(name: string): boolean {
+    return this.#options.repository.models.some((model) => model.name === name);
+  }
+
   #retire(model: ServedModel): void {
     const gone = model
       .unused()
       .then(() => model.stop())
+      .then(() => (this.#isServed(model.name) ? undefined : this.#options.forget(model.name)))
       .finally(() => this.#retiring.delete(gone));
     this.#retiring.add(gone);
   }
