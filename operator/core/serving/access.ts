@@ -1,44 +1,29 @@
 import { caConfigMapKey, paths, ports, servingEnv, type OidcSettings } from '../../../runtime/contract.ts';
 import type { ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
 import { type Env, plainEnv } from '../pod-template.ts';
-import type { Mount } from '../pod-setup.ts';
+import { mountedObject, type MountedObject } from './mounted-objects.ts';
 
 type Access = NonNullable<ModelDeploymentSpec['access']>;
 
-/** A Secret or ConfigMap that the kubelet keeps in a folder of the container: neither the operator nor a restart has a part in it. */
-interface Kept extends Mount {
-  volume: string;
-  path: string;
-}
-
-function keptBy({ apiKeys, tls }: Access): Kept[] {
-  const kept = (kind: 'Secret' | 'ConfigMap', volume: string, path: string, field: string, name?: string): Kept[] =>
-    name === undefined ? [] : [{ kind, name, field: `spec.access.${field}.name`, volume, path }];
+export function accessObjects({ apiKeys, tls }: Access = {}): MountedObject[] {
   return [
-    ...kept('Secret', 'modelyard-api-keys', paths.apiKeys, 'apiKeys.secretRef', apiKeys?.secretRef.name),
-    ...kept('Secret', 'modelyard-tls', paths.tls, 'tls.secretRef', tls?.secretRef.name),
-    ...kept(
-      'ConfigMap',
-      'modelyard-client-ca',
-      paths.clientCa,
-      'tls.clientCaConfigMapRef',
-      tls?.clientCaConfigMapRef?.name,
-    ),
+    ...mountedObject('Secret', apiKeys?.secretRef.name, {
+      field: 'spec.access.apiKeys.secretRef.name',
+      volume: 'modelyard-api-keys',
+      path: paths.apiKeys,
+    }),
+    ...mountedObject('Secret', tls?.secretRef.name, {
+      field: 'spec.access.tls.secretRef.name',
+      volume: 'modelyard-tls',
+      path: paths.tls,
+    }),
+    ...mountedObject('ConfigMap', tls?.clientCaConfigMapRef?.name, {
+      field: 'spec.access.tls.clientCaConfigMapRef.name',
+      volume: 'modelyard-client-ca',
+      path: paths.clientCa,
+    }),
   ];
 }
-
-/** What a node mounts for it, and has to be there. */
-export const accessMounts = (access: Access = {}): Mount[] =>
-  keptBy(access).map(({ kind, name, field }) => ({ kind, name, field }));
-
-export const accessVolumes = (access: Access = {}): object[] =>
-  keptBy(access).map(({ kind, name, volume }) => ({
-    name: volume,
-    ...(kind === 'Secret' ? { secret: { secretName: name } } : { configMap: { name } }),
-  }));
-
-export const accessVolumeMounts = (access: Access = {}): object[] =>
-  keptBy(access).map(({ volume, path }) => ({ name: volume, mountPath: path, readOnly: true }));
 
 export function accessEnv({ apiKeys, oidc, tls }: Access = {}): Env[] {
   const ca = oidc?.caConfigMapRef?.name;

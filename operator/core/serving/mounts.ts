@@ -1,7 +1,8 @@
 import type { ModelDeploymentSpec } from '../../api/model-deployment.gen.ts';
 import type { Mount } from '../pod-setup.ts';
-import { torchServeMounts } from './torchserve.ts';
-import { accessMounts } from './access.ts';
+import { accessObjects } from './access.ts';
+import { mountOf, type MountedObject } from './mounted-objects.ts';
+import { torchServeObjects } from './torchserve.ts';
 import { claimsOf } from './models.ts';
 
 type Volume = NonNullable<NonNullable<ModelDeploymentSpec['podTemplate']>['volumes']>[number];
@@ -19,6 +20,12 @@ function volumeMount({ configMap, secret, persistentVolumeClaim }: Volume, index
   return [{ kind: 'PersistentVolumeClaim', name, field: field('persistentVolumeClaim.claimName') }];
 }
 
+/** Secrets and ConfigMaps that the fields of the spec name. */
+export const objectsOf = ({ access, serving }: ModelDeploymentSpec): MountedObject[] => [
+  ...accessObjects(access),
+  ...torchServeObjects(serving),
+];
+
 /** What a node mounts for a pod that serves, and has to be there. */
 export function mountsOf(spec: ModelDeploymentSpec): Mount[] {
   const cache = spec.serving.cache?.persistentVolumeClaim?.claimName;
@@ -28,8 +35,7 @@ export function mountsOf(spec: ModelDeploymentSpec): Mount[] {
   ];
   return [
     ...claims.map(({ name, field }): Mount => ({ kind: 'PersistentVolumeClaim', name, field })),
-    ...accessMounts(spec.access),
-    ...torchServeMounts(spec.serving),
+    ...objectsOf(spec).map(mountOf),
     ...(spec.podTemplate?.volumes?.flatMap(volumeMount) ?? []),
   ];
 }

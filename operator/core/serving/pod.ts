@@ -5,10 +5,12 @@ import { asStored } from '../as-stored.ts';
 import { durationMs } from '../duration.ts';
 import { labels, revisionOf, servingLabels, servingNames, servingSelector } from '../metadata.ts';
 import { type Env, plainEnv, podEnv, podSpec, runtimeContainer, storageEnv, volumeAccess } from '../pod-template.ts';
-import { accessEnv, accessVolumeMounts, accessVolumes, servingPorts } from './access.ts';
+import { accessEnv, servingPorts } from './access.ts';
 import { claimsOf, modelsOf, modelStorage } from './models.ts';
+import { volumeMountOf, volumeOf } from './mounted-objects.ts';
+import { objectsOf } from './mounts.ts';
 import type { CacheSpec, ServingInputs } from './observed.ts';
-import { torchServeContainerPorts, torchServeEnv, torchServeVolumeMounts, torchServeVolumes } from './torchserve.ts';
+import { torchServeContainerPorts, torchServeEnv } from './torchserve.ts';
 
 /** The part of a pod's life after its requests are done: closing, flushing, exiting. */
 const exitSeconds = 5;
@@ -109,8 +111,7 @@ function volumes(spec: ModelDeploymentSpec, name: string, inputs: ServingInputs)
       ? []
       : [{ name: 'modelyard-models', configMap: { name: servingNames(name).models } }]),
     ...claims,
-    ...accessVolumes(spec.access),
-    ...torchServeVolumes(spec.serving),
+    ...objectsOf(spec).map(volumeOf),
     ...(spec.podTemplate?.volumes ?? []),
   ];
 }
@@ -127,8 +128,7 @@ function volumeMounts(spec: ModelDeploymentSpec): object[] {
     { name: 'modelyard-pin', mountPath: paths.pin, readOnly: true },
     ...(spec.models === undefined ? [] : [{ name: 'modelyard-models', mountPath: paths.models, readOnly: true }]),
     ...claims,
-    ...accessVolumeMounts(spec.access),
-    ...torchServeVolumeMounts(spec.serving),
+    ...objectsOf(spec).map(volumeMountOf),
     ...(spec.podTemplate?.volumeMounts ?? []),
   ];
 }

@@ -1,5 +1,6 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { MountedFiles } from './mounted-files.ts';
+import { digestIn, digestOf } from './secret-digest.ts';
 
 /** Of one caller; the key itself is nowhere but with its owner. */
 export interface ApiKey {
@@ -24,9 +25,9 @@ export function apiKeysIn(files: MountedFiles | undefined): ApiKeys {
   const keys: ApiKey[] = [];
   const bad: string[] = [];
   for (const [caller, text] of files) {
-    const [, hex] = /^sha256:([0-9a-f]{64})$/i.exec(text.trim()) ?? [];
-    if (hex === undefined) bad.push(caller);
-    else keys.push({ caller, hash: Buffer.from(hex, 'hex') });
+    const hash = digestIn(text.trim());
+    if (hash === undefined) bad.push(caller);
+    else keys.push({ caller, hash });
   }
   if (bad.length === 0) return { keys, problem: undefined };
   const more = bad.length > namedEntries ? ` and ${bad.length - namedEntries} more` : '';
@@ -35,7 +36,7 @@ export function apiKeysIn(files: MountedFiles | undefined): ApiKeys {
 
 /** Whose key it is. Takes as long for a wrong key as for a right one, whichever entry it is. */
 export function callerWithKey(keys: readonly ApiKey[], given: string): string | undefined {
-  const digest = hash('sha256', given, 'buffer');
+  const digest = digestOf(given);
   let caller: string | undefined;
   for (const key of keys) if (timingSafeEqual(key.hash, digest)) ({ caller } = key);
   return caller;

@@ -1,7 +1,7 @@
-import { hash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { timingSafeEqual } from 'node:crypto';
 import { torchServeTokens, type TorchServeToken } from '../../contract.ts';
+import { readMounted } from '../access/mounted-files.ts';
+import { digestIn, digestOf } from '../access/secret-digest.ts';
 
 export interface TokensOptions {
   /** With a file for each of `torchServeTokens`: the token, or `sha256:HEX` of it. */
@@ -45,7 +45,7 @@ export class Tokens {
     const expected = this.#digests[kind];
     const given = bearerIn(rawHeaders);
     if (expected === undefined || given === undefined) return false;
-    return timingSafeEqual(hash('sha256', given, 'buffer'), expected);
+    return timingSafeEqual(digestOf(given), expected);
   }
 }
 
@@ -58,23 +58,12 @@ function bearerIn(rawHeaders: readonly string[]): string | undefined {
   return given.length === 1 ? /^Bearer ([!-~]+)$/.exec(only ?? '')?.[1] : undefined;
 }
 
-const readDigests = (folder: string): Digests => ({
-  inference: readDigest(join(folder, 'inference')),
-  management: readDigest(join(folder, 'management')),
-});
-
-function readDigest(file: string): Buffer | undefined {
-  // The kubelet may remove what it has just replaced; then there is something newer to read.
-  const token = (tryRead(file) ?? tryRead(file) ?? '').trim();
-  if (token === '') return undefined;
-  const [, hex] = /^sha256:([0-9a-f]{64})$/i.exec(token) ?? [];
-  return hex === undefined ? hash('sha256', token, 'buffer') : Buffer.from(hex, 'hex');
+function readDigests(folder: string): Digests {
+  const files = readMounted(folder);
+  return { inference: tokenDigest(files?.get('inference')), management: tokenDigest(files?.get('management')) };
 }
 
-function tryRead(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return undefined;
-  }
+function tokenDigest(text = ''): Buffer | undefined {
+  const token = text.trim();
+  return token === '' ? undefined : (digestIn(token) ?? digestOf(token));
 }
