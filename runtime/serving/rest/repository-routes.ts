@@ -1,9 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid } from '../../errors.ts';
 import type { FrontOptions } from '../front-options.ts';
+import { bodyOf } from '../http-request.ts';
 import { isRecord, parseJson } from '../json.ts';
 import { repositoryIndex } from '../protocol.ts';
-import { bodyOf, type ModelRequest } from './requests.ts';
+import type { ModelRequest } from './requests.ts';
 
 /** The model repository extension of the Open Inference Protocol. */
 export function addRepositoryRoutes(app: FastifyInstance, { repository }: FrontOptions): void {

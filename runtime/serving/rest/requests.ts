@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../../errors.ts';
 import type { FrontOptions } from '../front-options.ts';
-import { observed, type Protocol } from '../observed-request.ts';
+import { inferredOverHttp } from '../http-request.ts';
+import type { Protocol } from '../observed-request.ts';
 import type { Waiting } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
 import type { RestAnswer } from './codec.ts';
@@ -28,30 +29,17 @@ export async function answered(
   request: FastifyRequest,
   reply: FastifyReply,
   { model: name, version }: ModelParams,
-  { repository, observers }: FrontOptions,
+  options: FrontOptions,
   work: (model: ServedModel, body: Buffer, waiting: Waiting) => Promise<RestAnswer>,
 ): Promise<FastifyReply> {
-  const left = new AbortController();
-  reply.raw.once('close', () => {
-    // To abort costs a stack trace.
-    if (!reply.raw.writableEnded) left.abort();
-  });
-  const body = bodyOf(request);
-  const arrival = {
-    path: request.url,
-    route: request.routeOptions.url ?? '',
-    requestId: request.id,
-    headers: request.headers,
-    clientAddress: () => request.ip,
+  const arrived = {
+    request,
+    reply,
     caller: callerOf(request),
-    bytesIn: body.byteLength,
-    find: () => repository.find(name, version),
+    find: () => options.repository.find(name, version),
+    patienceMs: () => patienceMs(request),
   };
-  const answer = await observed(rest, arrival, observers, async (model, timeline) => {
-    const waiting = { timeoutMs: patienceMs(request), signal: left.signal, timeline };
-    await model.awake(waiting);
-    return work(model, body, waiting);
-  });
+  const answer = await inferredOverHttp(rest, arrived, options, work);
   if (answer.headerLength === undefined) return reply.type('application/json').send(answer.body);
   void reply.header(headerLength, answer.headerLength);
   return reply.type('application/octet-stream').send(answer.body);
@@ -59,8 +47,6 @@ export async function answered(
 
 /** An answer of nothing but JSON. */
 export const jsonAnswer = (body: string): RestAnswer => ({ body, headerLength: undefined });
-
-export const bodyOf = ({ body }: FastifyRequest): Buffer => (Buffer.isBuffer(body) ? body : Buffer.alloc(0));
 
 export function header(request: FastifyRequest, name: string): string | undefined {
   const value = request.headers[name];

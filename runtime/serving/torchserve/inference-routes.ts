@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { isReady, type FrontOptions } from '../front-options.ts';
-import { observed, type Protocol } from '../observed-request.ts';
+import { inferredOverHttp } from '../http-request.ts';
+import type { Protocol } from '../observed-request.ts';
 import { explainedInstances } from '../rest/explain-routes.ts';
 import type { Waiting } from '../scheduler.ts';
 import type { ServedModel } from '../served-model.ts';
@@ -43,31 +44,19 @@ const torchServe: Protocol<string> = {
 async function answered(
   request: ModelRequest,
   reply: FastifyReply,
-  { repository, observers }: FrontOptions,
+  options: FrontOptions,
   work: (model: ServedModel, body: Buffer, waiting: Waiting) => Promise<string>,
 ): Promise<FastifyReply> {
-  const left = new AbortController();
-  reply.raw.once('close', () => {
-    // To abort costs a stack trace.
-    if (!reply.raw.writableEnded) left.abort();
-  });
+  const { repository } = options;
   const { params } = request;
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  const arrival = {
-    path: request.url,
-    route: request.routeOptions.url ?? '',
-    requestId: request.id,
-    headers: request.headers,
-    clientAddress: () => request.ip,
+  const arrived = {
+    request,
+    reply,
     caller: undefined,
-    bytesIn: body.byteLength,
     find: () => repository.find(params.model, params.version === torchServeVersion ? '' : params.version),
+    patienceMs: () => undefined,
   };
-  const answer = await observed(torchServe, arrival, observers, async (model, timeline) => {
-    const waiting = { timeoutMs: undefined, signal: left.signal, timeline };
-    await model.awake(waiting);
-    return work(model, body, waiting);
-  }).catch((error: unknown) => {
+  const answer = await inferredOverHttp(torchServe, arrived, options, work).catch((error: unknown) => {
     // What is not here is said in TorchServe's words.
     find(repository, params);
     throw error;
