@@ -31,6 +31,10 @@ export class ModelRepository {
     this.#added.delete(name);
   }
 
+  has(name: string): boolean {
+    return this.#models.has(name) || this.#added.has(name);
+  }
+
   get models(): readonly ServedModel[] {
     return [...this.#models.values(), ...[...this.#added.values()].filter(({ name }) => !this.#models.has(name))];
   }

@@ -38,7 +38,7 @@ export class RegisteredModels {
 
   /** Whether the name is free, among all models that are served. */
   isFree(name: string): boolean {
-    return !this.has(name) && !this.#options.repository.models.some((model) => model.name === name);
+    return !this.has(name) && !this.#options.repository.has(name);
   }
 
   /**

@@ -6,6 +6,9 @@ import type { ModelChild } from './model-child-handle.ts';
 import type { ModelMemory } from './model-memory.ts';
 import type { ServingMetrics } from './serving-metrics.ts';
 
+/** Between attempts to have a model. */
+export const loadBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
+
 /** Gets the model's content. Rejects with an error that carries a `fault`. */
 export type Resolve = (hooks: StoreHooks) => Promise<ResolvedModel>;
 

@@ -17,14 +17,12 @@ import { observeRuns } from './observed-runs.ts';
 import { orGiveUp } from './patience.ts';
 import { processBytes } from './process-memory.ts';
 import { Scheduler, type Waiting } from './scheduler.ts';
-import type { ServedModelOptions } from './served-model-options.ts';
+import { loadBackoff, type ServedModelOptions } from './served-model-options.ts';
 import { modelLabels } from './serving-metrics.ts';
 import { findTask } from './tasks/index.ts';
 import type { Task } from './tasks/task.ts';
 import type { Signature, Tensor } from './tensor.ts';
 import { Uses } from './uses.ts';
-
-const resolveBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
 /**
  * One model from its URI to its answers: resolves it, keeps its process alive, queues its requests, and reports. It can be
@@ -184,7 +182,7 @@ export class ServedModel implements Tenant {
         this.#change({ phase: 'Failed', fault });
         log.error({ fault }, 'the model cannot be had');
         if (!fault.retrying || memory) return;
-        const pauseMs = backoffMs(failures, resolveBackoff, this.#options.random);
+        const pauseMs = backoffMs(failures, loadBackoff, this.#options.random);
         await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       }
     }
@@ -317,7 +315,7 @@ export class ServedModel implements Tenant {
   async #giveUp(): Promise<void> {
     const { now, random } = this.#options;
     this.#failedLoads += 1;
-    this.#retryAtMs = now() + backoffMs(this.#failedLoads, resolveBackoff, random);
+    this.#retryAtMs = now() + backoffMs(this.#failedLoads, loadBackoff, random);
     await this.#leave();
   }
 

@@ -4,6 +4,7 @@ import type { Log } from '../../lib/log.ts';
 import type { ListedModel, SharedModelReport } from '../contract.ts';
 import type { ModelRepository } from './model-repository.ts';
 import type { ServedModel } from './served-model.ts';
+import { loadBackoff } from './served-model-options.ts';
 
 export interface SharedModelsOptions {
   repository: ModelRepository;
@@ -21,8 +22,6 @@ interface Entry {
   /** Why the newest version of it does not serve: `model` is the one before. */
   refused: SharedModelReport['fault'];
 }
-
-const replaceBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0.2 };
 
 /** Reports of faults travel many at a time. */
 const maxMessage = 500;
@@ -123,7 +122,7 @@ export class SharedModels {
       entry.refused = fault;
       log.error({ model: listed.name, fault }, 'the new version cannot be had; the one before goes on');
       if (!fault.retrying) return;
-      await sleep(backoffMs(failures, replaceBackoff, random), undefined, { signal }).catch(() => undefined);
+      await sleep(backoffMs(failures, loadBackoff, random), undefined, { signal }).catch(() => undefined);
     }
   }
 
@@ -131,15 +130,11 @@ export class SharedModels {
     this.#options.repository.set(this.models);
   }
 
-  #isServed(name: string): boolean {
-    return this.#options.repository.models.some((model) => model.name === name);
-  }
-
   #retire(model: ServedModel): void {
     const gone = model
       .unused()
       .then(() => model.stop())
-      .then(() => (this.#isServed(model.name) ? undefined : this.#options.forget(model.name)))
+      .then(() => (this.#options.repository.has(model.name) ? undefined : this.#options.forget(model.name)))
       .finally(() => this.#retiring.delete(gone));
     this.#retiring.add(gone);
   }

@@ -16,7 +16,7 @@ class World {
 
   readonly registered = new RegisteredModels({
     repository: {
-      models: [],
+      has: () => false,
       add: ({ name }: ServedModel) => this.served.push(name),
       remove: (name: string) => this.served.splice(this.served.indexOf(name), 1),
     } as unknown as ModelRepository,
