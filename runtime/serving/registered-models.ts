@@ -70,7 +70,7 @@ export class RegisteredModels {
     if (!model) return;
     this.#options.repository.remove(name);
     this.#models.delete(name);
-    await model.idle();
+    await model.unused();
     await model.stop();
     await this.#forget(name);
   }

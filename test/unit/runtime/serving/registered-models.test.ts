@@ -13,6 +13,9 @@ class World {
   /** Before a model is stopped. */
   wait: Promise<void> = Promise.resolve();
   canLoad = true;
+  /** Until nothing of a model is asked any more. */
+  unused: Promise<void> = Promise.resolve();
+  stopped = 0;
 
   readonly registered = new RegisteredModels({
     repository: {
@@ -25,8 +28,11 @@ class World {
         name,
         report: {},
         load: () => (this.canLoad ? Promise.resolve() : Promise.reject(new Error('cannot load'))),
-        idle: () => Promise.resolve(),
-        stop: () => this.wait,
+        unused: () => this.unused,
+        stop: () => {
+          this.stopped += 1;
+          return this.wait;
+        },
       }) as unknown as ServedModel,
     specUris: () => [],
     forget: (name) => {
@@ -39,6 +45,17 @@ class World {
 let world: World;
 beforeEach(() => {
   world = new World();
+});
+
+test('a model that is removed stays until work of several requests, such as an explanation, is over', async () => {
+  await world.registered.add(listed, {});
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  world.unused = promise as Promise<unknown> as Promise<void>;
+  const removed = world.registered.remove('a');
+  expect([world.served, world.stopped]).toEqual([[], 0]);
+  resolve(undefined);
+  await removed;
+  expect(world.stopped).toBe(1);
 });
 
 describe('the figures of a registered model', () => {
