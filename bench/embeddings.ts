@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ModelClient } from '../client/model-client.ts';
-import { adminPaths, ports, servingEnv } from '../runtime/contract.ts';
+import { servingEnv } from '../runtime/contract.ts';
 import { miniLm } from '../test/support/minilm-model.ts';
 import { seededRandom } from '../test/support/random.ts';
 import type { Row } from './main.ts';
+import { withOwnServer } from './own-server.ts';
 import { measured } from './statistics.ts';
 import { runTorch } from './torch.ts';
 
@@ -35,31 +33,22 @@ function sentences(count: number): string[] {
 
 async function withServer<T>(model: string, work: (client: ModelClient) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'modelyard-bench-'));
-  const server = spawn(process.execPath, ['runtime/serve.ts'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      POD_IP: host,
-      [servingEnv.modelName]: name,
-      [servingEnv.modelUri]: `${pathToFileURL(model).href}/`,
-      [servingEnv.task]: 'FeatureExtraction',
-      [servingEnv.allowFileUris]: 'true',
-      [servingEnv.cacheDir]: folder,
-      [servingEnv.drainDelayMs]: '0',
-      [servingEnv.logLevel]: 'warn',
-    },
-  });
-  const client = ModelClient.grpc(`${host}:${ports.grpc}`, { model: name });
+  const settings = {
+    [servingEnv.modelName]: name,
+    [servingEnv.modelUri]: `${pathToFileURL(model).href}/`,
+    [servingEnv.task]: 'FeatureExtraction',
+    [servingEnv.cacheDir]: folder,
+  };
   try {
-    while (!(await fetch(`http://${host}:${ports.admin}${adminPaths.ready}`).catch(() => undefined))?.ok) {
-      if (server.exitCode !== null) throw new Error(`the server ended with code ${server.exitCode}`);
-      await sleep(50);
-    }
-    return await work(client);
+    return await withOwnServer(host, settings, async ({ grpc }) => {
+      const client = ModelClient.grpc(grpc, { model: name });
+      try {
+        return await work(client);
+      } finally {
+        await client.close();
+      }
+    });
   } finally {
-    await client.close();
-    server.kill('SIGTERM');
-    await once(server, 'exit');
     await rm(folder, { recursive: true });
   }
 }

@@ -1,14 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { adminPaths, modelsFile, ports, servingEnv, type ModelList } from '../runtime/contract.ts';
+import { adminPaths, modelsFile, servingEnv, type ModelList } from '../runtime/contract.ts';
 import { processBytes } from '../runtime/serving/process-memory.ts';
 import { initializer, onnxModel } from '../test/support/onnx-builder.ts';
 import type { Row } from './main.ts';
+import { withOwnServer, type OwnServer } from './own-server.ts';
 import { quantile } from './statistics.ts';
 
 const host = '127.0.1.3';
@@ -33,7 +32,6 @@ function smallModel(index: number): Uint8Array {
 const nameOf = (index: number): string => `model-${index}`;
 
 interface Server {
-  process: ChildProcess;
   /** Milliseconds of one request to the model of that number. */
   ask(index: number): Promise<number>;
   post(path: string): Promise<void>;
@@ -43,22 +41,17 @@ interface Server {
 }
 
 async function withServer<T>(folder: string, budgetBytes: number, work: (server: Server) => Promise<T>): Promise<T> {
-  const child = spawn(process.execPath, ['runtime/serve.ts'], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      POD_IP: host,
-      [servingEnv.modelsFile]: join(folder, modelsFile),
-      [servingEnv.memoryBudget]: String(budgetBytes),
-      [servingEnv.modelControl]: 'Explicit',
-      [servingEnv.allowFileUris]: 'true',
-      [servingEnv.cacheDir]: join(folder, 'cache'),
-      [servingEnv.drainDelayMs]: '0',
-      [servingEnv.logLevel]: 'error',
-    },
-  });
-  const url = `http://${host}:${ports.http}`;
-  const admin = `http://${host}:${ports.admin}`;
+  const settings = {
+    [servingEnv.modelsFile]: join(folder, modelsFile),
+    [servingEnv.memoryBudget]: String(budgetBytes),
+    [servingEnv.modelControl]: 'Explicit',
+    [servingEnv.cacheDir]: join(folder, 'cache'),
+    [servingEnv.logLevel]: 'error',
+  };
+  return withOwnServer(host, settings, (server) => work(asking(server)));
+}
+
+function asking({ pid, url, admin }: OwnServer): Server {
   const post = async (path: string, body = ''): Promise<void> => {
     const answer = await fetch(`${url}${path}`, { method: 'POST', body });
     const text = await answer.text();
@@ -66,10 +59,7 @@ async function withServer<T>(folder: string, budgetBytes: number, work: (server:
   };
   const x = { name: 'x', shape: [1, width], datatype: 'FP32', data: new Array<number>(width).fill(1) };
   const request = JSON.stringify({ inputs: [x] });
-  const exited = once(child, 'exit');
-  const pid = child.pid ?? 0;
-  const server: Server = {
-    process: child,
+  return {
     post,
     ask: async (index) => {
       const begin = performance.now();
@@ -86,16 +76,6 @@ async function withServer<T>(folder: string, budgetBytes: number, work: (server:
       return all.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
     },
   };
-  try {
-    while (!(await fetch(`${admin}${adminPaths.ready}`).catch(() => undefined))?.ok) {
-      if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}`);
-      await sleep(50);
-    }
-    return await work(server);
-  } finally {
-    child.kill('SIGTERM');
-    await exited;
-  }
 }
 
 /** Asks one model in a loop for a while, or until `others` are done. Milliseconds of each request. */

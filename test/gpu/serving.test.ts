@@ -1,13 +1,13 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ModelClient } from '../../client/model-client.ts';
-import { adminPaths } from '../../runtime/contract.ts';
 import { eventually } from '../support/eventually.ts';
 import { gpuCases } from '../support/gpu-cases.ts';
 import { efficientNetLite0 } from '../support/resnet-model.ts';
 import { largestProduct, pickedByPlace } from '../support/seeded-networks.ts';
+import { metric, modelProcess } from '../support/serving-observation.ts';
 import { startServingProcess, type ServingProcess } from '../support/serving.ts';
 
 const timeoutMs = 180_000;
@@ -23,16 +23,6 @@ function expectNear(actual: Float32Array, expected: Float32Array): void {
   const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const apart = expected.reduce((most, value, index) => Math.max(most, Math.abs(value - (actual[index] ?? NaN))), 0);
   expect(apart / largest).toBeLessThan(tolerance);
-}
-
-/** The model process: the one child of a serving process. */
-function childOf({ process: { pid = 0 } }: ServingProcess): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
-}
-
-async function metric({ admin }: ServingProcess, name: string): Promise<number> {
-  const text = await (await fetch(`${admin}${adminPaths.metrics}`)).text();
-  return Number(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'm').exec(text)?.[1]);
 }
 
 describe.each(gpuCases)('$name on a GPU', ({ model: bytes, request }) => {
@@ -68,7 +58,7 @@ describe.each(gpuCases)('$name on a GPU', ({ model: bytes, request }) => {
       readdirSync(`/proc/${pid}/fd`)
         .map((name) => readlinkSync(join(`/proc/${pid}/fd`, name)))
         .filter((path) => path.startsWith('/dev/nvidia'));
-    expect(devicesOf(childOf(started(gpu)))).not.toEqual([]);
+    expect(devicesOf(modelProcess(started(gpu)) ?? 0)).not.toEqual([]);
     expect(devicesOf(started(gpu).process.pid ?? 0)).toEqual([]);
   });
 
@@ -133,14 +123,14 @@ test(
       const { y } = await client.predict({ x: { dataType: 'FP32', shape: [count], data } });
       return y?.data[0];
     };
-    const pid = childOf(serving);
+    const pid = modelProcess(serving);
     expect(await largest(4)).toBe(9);
     await expect(largest(1_000_000)).rejects.toMatchObject({
       code: 'ServerError',
       message: expect.stringContaining('the model ran out of memory'),
     });
     expect(await largest(4)).toBe(9);
-    expect(childOf(serving)).toBe(pid);
+    expect(modelProcess(serving)).toBe(pid);
     await client.close();
     expect(await serving.stop()).toBe(0);
   },
@@ -157,13 +147,13 @@ test(
       const { y } = await client.predict({ x: { dataType: 'INT64', shape: [1, 1], data: BigInt64Array.of(place) } });
       return y?.data[0];
     };
-    const pid = childOf(serving);
+    const pid = modelProcess(serving);
     expect(await at(3n)).toBe(30);
     // The CUDA provider checks no places: this one lies outside of all memory.
     await expect(at(2n ** 44n)).rejects.toMatchObject({ code: 'Unavailable' });
     await serving.ready();
     await eventually(async () => expect(await at(2n)).toBe(20), 30_000);
-    expect(childOf(serving)).not.toBe(pid);
+    expect(modelProcess(serving)).not.toBe(pid);
     expect(serving.log()).toMatch(/CUDA failure \d+/);
     await client.close();
     expect(await serving.stop()).toBe(0);

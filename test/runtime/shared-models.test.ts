@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { adminPaths } from '../../runtime/contract.ts';
 import { grpcClient, type GrpcClient } from '../support/inference-client.ts';
 import { identityModel, sumAndDifferenceModel } from '../support/models.ts';
+import { metric, modelProcesses } from '../support/serving-observation.ts';
 import { startServingProcess, until, type ServingProcess } from '../support/serving.ts';
 
 const mib = 1024 ** 2;
@@ -38,21 +38,6 @@ const body = JSON.stringify({ inputs: [input('a'), input('b')] });
 const infer = (model: string, text = body): Promise<Response> =>
   fetch(`${serving.url}/v2/models/${model}/infer`, { method: 'POST', body: text });
 
-/** Model processes, the one that waits for a model included. */
-async function children(): Promise<number[]> {
-  const pid = serving.process.pid ?? 0;
-  const pids = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
-  return pids === '' ? [] : pids.split(' ').map(Number);
-}
-
-async function metric(name: string): Promise<number> {
-  const text = await (await fetch(`${serving.admin}${adminPaths.metrics}`)).text();
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith(name))
-    .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
-}
-
 const inMemory = async (): Promise<string[]> =>
   (await serving.sharedReport()).models.filter(({ phase }) => phase === 'Ready').map(({ name }) => name);
 
@@ -83,15 +68,15 @@ describe('models that share the memory of a pod', () => {
       for (const name of names) {
         expect((await infer(name)).status).toBe(200);
         // A model that was just found to have grown may be over for as long as another takes to leave.
-        expect(await metric('modelyard_models_memory_bytes')).toBeLessThanOrEqual(1.15 * budgetBytes);
+        expect(await metric(serving, 'modelyard_models_memory_bytes')).toBeLessThanOrEqual(1.15 * budgetBytes);
       }
     }
     const kept = await inMemory();
     expect(kept.length).toBeGreaterThanOrEqual(2);
     expect(kept.length).toBeLessThan(names.length);
     expect(kept).toEqual(names.slice(-kept.length));
-    expect(await metric('modelyard_model_evictions_total')).toBeGreaterThan(0);
-    await until(async () => (await children()).length <= kept.length + 1);
+    expect(await metric(serving, 'modelyard_model_evictions_total')).toBeGreaterThan(0);
+    await until(() => modelProcesses(serving).length <= kept.length + 1);
   });
 
   test('all models at once are all answered, none refused', async () => {
@@ -148,13 +133,13 @@ describe('a list of models that changes', () => {
 
   test('a model that is added is served, and one that is removed is not, without a restart of the others', async () => {
     expect((await infer('m1')).status).toBe(200);
-    const before = await children();
+    const before = modelProcesses(serving);
     const { m0, ...others } = all;
     serving.list({ ...others, added: m0 ?? '' });
     await until(async () => (await infer('added')).status === 200);
     expect((await infer('m0')).status).toBe(404);
     expect(await inMemory()).toContain('m1');
-    const after = await children();
+    const after = modelProcesses(serving);
     expect(before.filter((pid) => after.includes(pid)).length).toBeGreaterThan(0);
   });
 

@@ -20,11 +20,14 @@ export const runs = (serving: ServingProcess): Promise<number> =>
 export const untilQueued = (serving: ServingProcess, length: number): Promise<void> =>
   until(async () => (await metric(serving, 'modelyard_inference_queue_requests')) === length);
 
-/** The process that holds the model. */
-export function modelProcess({ process: { pid } }: ServingProcess): number | undefined {
+/** The processes that hold models, or wait for one. */
+export function modelProcesses({ process: { pid } }: ServingProcess): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  return Number(children.split(' ')[0]) || undefined;
+  return children === '' ? [] : children.split(' ').map(Number);
 }
+
+/** The process that holds the model. */
+export const modelProcess = (serving: ServingProcess): number | undefined => modelProcesses(serving)[0];
 
 export function killModel(serving: ServingProcess, signal: NodeJS.Signals): void {
   const pid = modelProcess(serving);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { adminPaths } from '../../../runtime/contract.ts';
 import { grpcClient, type GrpcClient } from '../../support/inference-client.ts';
 import { sumAndDifferenceModel } from '../../support/models.ts';
+import { modelProcesses } from '../../support/serving-observation.ts';
 import { startServingProcess, until, type ServingProcess } from '../../support/serving.ts';
 
 let serving: ServingProcess;
@@ -33,18 +34,10 @@ async function index(): Promise<unknown> {
   return (await fetch(`${serving.url}/v2/repository/index`, { method: 'POST' })).json();
 }
 
-/** Model processes, by what they run. */
-async function children(): Promise<number> {
-  const { readFile } = await import('node:fs/promises');
-  const pid = serving.process.pid ?? 0;
-  const pids = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
-  return pids === '' ? 0 : pids.split(' ').length;
-}
-
 test('a model that a client unloads leaves memory, refuses requests and says so; loaded again it serves', async () => {
-  expect(await children()).toBe(1);
+  expect(modelProcesses(serving)).toHaveLength(1);
   expect((await change('unload')).status).toBe(200);
-  expect(await children()).toBe(0);
+  expect(modelProcesses(serving)).toHaveLength(0);
   expect(await infer()).toBe(503);
   expect(await index()).toEqual([
     {
@@ -60,7 +53,7 @@ test('a model that a client unloads leaves memory, refuses requests and says so;
   expect((await change('unload')).status).toBe(200);
   expect((await change('load')).status).toBe(200);
   expect(await infer()).toBe(200);
-  expect(await children()).toBe(1);
+  expect(modelProcesses(serving)).toHaveLength(1);
 });
 
 test('a model that is loaded again while requests come answers all of them', async () => {
